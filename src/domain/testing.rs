@@ -1,0 +1,67 @@
+//! What the tests of this room build their cases from.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Account, AccountId, Act, Amount, Command, Credits, Grant, IdempotencyKey, Lot, LotNumber, Priority,
+    Source, Spend, Version,
+    catalog::{ActionKey, Price},
+    command::Description,
+};
+
+/// An account that has no history yet.
+pub fn new_account() -> Account {
+    let id = AccountId::from(uuid::Uuid::from_u128(7));
+    Account::restore(id, Version::default(), None, LotNumber::default(), Vec::new())
+}
+
+/// A moment, in seconds from the beginning of the tests' time.
+pub fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+pub fn amount(number: i64) -> Amount {
+    Amount::try_from(number).unwrap()
+}
+
+pub fn credits(number: i64) -> Credits {
+    Credits::try_from(number).unwrap()
+}
+
+pub fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::parse(text).unwrap()
+}
+
+pub fn lot(number: i64, remaining: i64) -> Lot {
+    Lot {
+        number: LotNumber(number),
+        source: Source::SignUp,
+        priority: Source::SignUp.default_priority(),
+        granted: credits(remaining),
+        remaining: credits(remaining),
+        effective_at: at(0),
+        expires_at: None,
+        created_at: at(0),
+    }
+}
+
+pub fn grant(number: i64) -> Grant {
+    Grant {
+        amount: amount(number),
+        source: Source::Bonus,
+        priority: Priority(20),
+        effective_at: None,
+        expires_at: None,
+        description: Description::parse("Bonus").unwrap(),
+    }
+}
+
+pub fn spend(action: &str, cost: i64) -> Spend {
+    let action = ActionKey::try_from(action.to_owned()).unwrap();
+    let price = Price { action, units: None, cost: amount(cost) };
+    Spend { price, agreed: amount(cost), min_balance: Credits::ZERO }
+}
+
+pub fn command(account: &Account, name: &str, act: Act) -> Command {
+    Command { account: account.id(), key: key(name), act }
+}

@@ -1,0 +1,257 @@
+//! The command line: serve, and what an operator does beside it.
+
+use std::{
+    error::Error,
+    future::IntoFuture,
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+use scrip::{
+    router::router,
+    server::{
+        AppState,
+        auth::{self, Credentials},
+        catalog,
+        clock::Clock,
+        config::{Config, Database},
+        demo,
+        store::{self, embedded::Embedded, people::Role},
+    },
+};
+use tokio::{
+    net::TcpListener,
+    signal::{self, unix::SignalKind},
+    sync::watch,
+};
+use tracing_subscriber::EnvFilter;
+
+/// How long requests that are under way may take to finish once the program is asked to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A self-hosted credit system.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Serve the pages (the default)
+    Serve,
+    /// Bring the database up to date, and stop
+    Migrate,
+    /// Manage people who may administer
+    #[command(subcommand)]
+    Admin(AdminTask),
+    /// Manage the demo
+    #[command(subcommand)]
+    Demo(DemoTask),
+}
+
+#[derive(Subcommand)]
+enum AdminTask {
+    /// Make an admin; the password is read from SCRIP_ADMIN_PASSWORD or, without it, from the terminal
+    Create {
+        #[arg(long)]
+        email: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum DemoTask {
+    /// Make a member with some history and an admin, with known passwords
+    Seed,
+}
+
+/// A task that has all it needs.
+enum Job {
+    Serve,
+    Migrate,
+    CreateAdmin(Credentials),
+    SeedDemo,
+}
+
+impl Task {
+    /// Asks what must be asked before anything is started, and refuses what should not be done.
+    fn prepare(self, config: &Config) -> Result<Job, Box<dyn Error>> {
+        Ok(match self {
+            Self::Serve => Job::Serve,
+            Self::Migrate => Job::Migrate,
+            Self::Admin(AdminTask::Create { email }) => {
+                let password = match std::env::var("SCRIP_ADMIN_PASSWORD") {
+                    Ok(password) => password,
+                    Err(_) => {
+                        rpassword::prompt_password("Password for the new admin (8 to 256 characters): ")?
+                    }
+                };
+                Job::CreateAdmin(Credentials { email, password })
+            }
+            Self::Demo(DemoTask::Seed) => {
+                if let Database::Given(_) = config.database {
+                    return Err("the demo's passwords are known to everybody, so it is made in a private \
+                                database only: unset DATABASE_URL"
+                        .into());
+                }
+                Job::SeedDemo
+            }
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_sessions=error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    match run(Arguments::parse().command.unwrap_or(Task::Serve)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("scrip: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(task: Task) -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let catalog = catalog::load(&config.catalog)?;
+    let is_server = matches!(task, Task::Serve);
+    let job = task.prepare(&config)?;
+    let (ask_to_stop, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        ask_to_stop.send_replace(true);
+    });
+
+    let (embedded, options) = match &config.database {
+        Database::Given(options) => (None, options.as_ref().clone()),
+        Database::Private(data_dir) => {
+            // Broken off, it stops what it has started.
+            let embedded = tokio::select! {
+                embedded = Embedded::start(data_dir) => embedded?,
+                () = stopped(stop.clone()) => return Ok(()),
+            };
+            tracing::info!(url = embedded.url(), "the private PostgreSQL, for psql");
+            let options = embedded.connect_options();
+            (Some(embedded), options)
+        }
+    };
+    let pool = store::connect(options);
+    let work = async {
+        store::migrate(&pool).await?;
+        let lax = store::unsafe_settings(&pool).await?;
+        if !lax.is_empty() {
+            return Err(format!(
+                "this PostgreSQL may lose what it has confirmed: set {} = on in its configuration",
+                lax.join(" and ")
+            )
+            .into());
+        }
+        let state = AppState::new(pool.clone(), Clock::default(), catalog, &config).await?;
+        match job {
+            Job::Serve => serve(state, &config, stop.clone()).await,
+            Job::Migrate => Ok(()),
+            Job::CreateAdmin(typed) => create_admin(&state, typed).await,
+            Job::SeedDemo => seed_demo(&state).await,
+        }
+    };
+    let done = tokio::select! {
+        done = work => done,
+        // A server stops by itself, when it has answered what is under way.
+        () = stopped(stop.clone()), if !is_server => Ok(()),
+    };
+    pool.close().await;
+    if let Some(embedded) = embedded {
+        embedded.stop().await;
+    }
+    done
+}
+
+async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) -> Result<(), Box<dyn Error>> {
+    let wanted = config.leptos.site_addr;
+    let listener = TcpListener::bind(wanted).await.map_err(|error| {
+        format!("can't listen on {wanted} ({error}); set LEPTOS_SITE_ADDR to another address, such as 127.0.0.1:3005")
+    })?;
+    let address = listener.local_addr()?;
+    let url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let sweep = tokio::spawn(auth::sweep(state.pool.clone(), state.clock.clone()));
+    let demo = if demo::is_there(&state).await? { demo_sign_ins() } else { String::new() };
+    if !demo.is_empty() && !address.ip().is_loopback() {
+        tracing::warn!(%address, "the demo's passwords are known to everybody, and others can reach this address");
+    }
+    // Whoever reads only the first line and closes the pipe does not end the server.
+    let welcome = format!("\nScrip serves on {url}\n{demo}Ctrl-C stops it.\n\n");
+    let _ = io::stdout().write_all(welcome.as_bytes());
+
+    let app =
+        router(state, config.is_served_over_https()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, app).with_graceful_shutdown(stopped(stop.clone())).into_future();
+    let overdue = async {
+        stopped(stop).await;
+        tokio::time::sleep(STOP_TIMEOUT).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = overdue => tracing::warn!("stopped with requests still under way"),
+    }
+    sweep.abort();
+    Ok(())
+}
+
+/// Returns once the program is asked to stop.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // It fails only where nobody can ask any more.
+    if stop.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Returns on Ctrl-C, SIGTERM or SIGHUP (the terminal was closed).
+async fn asked_to_stop() {
+    let listen = |kind| {
+        signal::unix::signal(kind).inspect_err(|error| tracing::error!(%error, "a signal can't be caught"))
+    };
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) =
+        (listen(SignalKind::interrupt()), listen(SignalKind::terminate()), listen(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+}
+
+async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dyn Error>> {
+    let user = state.auth.create(typed, Role::Admin).await?;
+    println!("{} is an admin now.", user.email);
+    Ok(())
+}
+
+async fn seed_demo(state: &AppState) -> Result<(), Box<dyn Error>> {
+    demo::seed(state).await?;
+    print!("{}", demo_sign_ins());
+    Ok(())
+}
+
+/// One line each.
+fn demo_sign_ins() -> String {
+    let people = [("member", demo::MEMBER), ("admin", demo::ADMIN)];
+    people.map(|(role, (email, password))| format!("  demo {role}: {email}, password {password}\n")).concat()
+}

@@ -1,0 +1,194 @@
+//! What went wrong, as a reader is told it: a stable code, an HTTP status and plain words. The one error
+//! type at the edge of the program, for pages and calls alike.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::{
+    domain::{Amount, Credits, Refusal, catalog::InsufficientStatus},
+    text::{credits, number},
+};
+
+/// Holds no free text: a problem may travel in a URL, and nobody may put words into our mouth there.
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Problem {
+    // What was sent makes no sense.
+    #[error("That request could not be read.")]
+    Malformed,
+    #[error("That page of history does not exist. Start from the newest entries.")]
+    UnknownCursor,
+    #[error("Enter a whole number from 1 to {}.", number(Amount::MAX.get()))]
+    UnitsInvalid,
+    #[error("This action has one price: it takes no number.")]
+    UnitsNotTaken,
+    #[error("There is no such action.")]
+    UnknownAction,
+    #[error("There is no such page.")]
+    NotFound,
+    #[error("This form was sent from another site, so nothing was done.")]
+    CrossSite,
+
+    // Signing up and in.
+    #[error("Enter an e-mail address, such as ada@example.com.")]
+    EmailMalformed,
+    #[error("An account with this e-mail address exists already. Sign in instead.")]
+    EmailTaken,
+    #[error("A password has 8 to 256 characters.")]
+    PasswordLength,
+    #[error("The e-mail address or the password is wrong.")]
+    WrongCredentials,
+    #[error("Too many attempts. Try again in {}.", seconds(*retry_after_secs))]
+    TooManyAttempts { retry_after_secs: u64 },
+    #[error("Sign in to go on.")]
+    SignedOut,
+
+    // What the law refuses.
+    #[error("This costs {}, you have {}{}: {} missing.", credits(needed.get()), number(available.get()), kept(*min_balance), number(missing.get()))]
+    Insufficient {
+        needed: Amount,
+        available: Credits,
+        min_balance: Credits,
+        missing: Amount,
+        too_many_requests: bool,
+    },
+    #[error("The price has changed to {}. Nothing was spent.", credits(cost.get()))]
+    PriceChanged { cost: Amount },
+    #[error("This form was already used for something else. Nothing was done.")]
+    KeyReused,
+    #[error("The clock of this server is behind. Nothing was done.")]
+    ClockBehind,
+    #[error("These credits would expire before they could be spent.")]
+    ExpiresTooEarly,
+    #[error("The account cannot hold that many credits.")]
+    BalanceTooLarge,
+
+    // What is nobody's fault, or our own.
+    #[error(
+        "Your browser can’t reach us. Check the connection and try again: what was sent twice is done once."
+    )]
+    Offline,
+    #[error("We can’t reach our records right now. Try again in a moment: what was sent twice is done once.")]
+    Unavailable,
+    #[error("Something went wrong on our side.")]
+    Internal {
+        /// By which the operator finds the cause in the log.
+        reference: Uuid,
+    },
+}
+
+impl Problem {
+    /// What the law's refusal means to the one who asked.
+    pub fn refused(refusal: Refusal, insufficient: InsufficientStatus) -> Self {
+        match refusal {
+            Refusal::Insufficient(shortfall) => Self::Insufficient {
+                needed: shortfall.needed,
+                available: shortfall.available,
+                min_balance: shortfall.min_balance,
+                missing: shortfall.missing,
+                too_many_requests: insufficient == InsufficientStatus::TooManyRequests,
+            },
+            Refusal::PriceChanged { cost, .. } => Self::PriceChanged { cost },
+            Refusal::UnknownAccount => Self::NotFound,
+            Refusal::KeyReused => Self::KeyReused,
+            Refusal::ClockBehind { .. } => Self::ClockBehind,
+            Refusal::ExpiresTooEarly => Self::ExpiresTooEarly,
+            Refusal::BalanceTooLarge => Self::BalanceTooLarge,
+        }
+    }
+
+    /// Whether the law has spoken, so that asking again needs another question. After anything else the same
+    /// question, under the same key, may still be answered, or have been.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Insufficient { .. } | Self::PriceChanged { .. } | Self::KeyReused)
+    }
+
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Malformed | Self::UnknownCursor => 400,
+            Self::SignedOut | Self::WrongCredentials => 401,
+            Self::Insufficient { too_many_requests: false, .. } => 402,
+            Self::CrossSite => 403,
+            Self::NotFound | Self::UnknownAction => 404,
+            Self::EmailTaken | Self::PriceChanged { .. } | Self::ClockBehind => 409,
+            Self::UnitsInvalid
+            | Self::UnitsNotTaken
+            | Self::EmailMalformed
+            | Self::PasswordLength
+            | Self::KeyReused
+            | Self::ExpiresTooEarly
+            | Self::BalanceTooLarge => 422,
+            Self::Insufficient { too_many_requests: true, .. } | Self::TooManyAttempts { .. } => 429,
+            Self::Internal { .. } => 500,
+            Self::Unavailable | Self::Offline => 503,
+        }
+    }
+
+    /// After how long it is worth trying again, where that is known.
+    pub const fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::TooManyAttempts { retry_after_secs } => Some(*retry_after_secs),
+            Self::Unavailable => Some(1),
+            _ => None,
+        }
+    }
+}
+
+fn kept(min_balance: Credits) -> String {
+    match min_balance.get() {
+        0 => String::new(),
+        kept => format!(", and {} must stay", number(kept)),
+    }
+}
+
+fn seconds(seconds: u64) -> String {
+    match seconds {
+        0 | 1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Shortfall;
+
+    fn shortfall() -> Refusal {
+        Refusal::Insufficient(Shortfall {
+            needed: Amount::try_from(1_200).unwrap(),
+            available: Credits::try_from(1_000).unwrap(),
+            min_balance: Credits::ZERO,
+            missing: Amount::try_from(200).unwrap(),
+        })
+    }
+
+    #[test]
+    fn a_shortfall_names_what_is_needed_what_is_there_and_what_is_missing() {
+        let problem = Problem::refused(shortfall(), InsufficientStatus::PaymentRequired);
+        assert_eq!(problem.to_string(), "This costs 1,200 credits, you have 1,000: 200 missing.");
+        assert_eq!(problem.status(), 402);
+    }
+
+    #[test]
+    fn a_shortfall_names_what_must_stay() {
+        let (needed, missing) = (Amount::try_from(7).unwrap(), Amount::try_from(1).unwrap());
+        let (available, min_balance) = (Credits::try_from(10).unwrap(), Credits::try_from(4).unwrap());
+        let refusal = Refusal::Insufficient(Shortfall { needed, available, min_balance, missing });
+        let problem = Problem::refused(refusal, InsufficientStatus::PaymentRequired);
+        assert_eq!(problem.to_string(), "This costs 7 credits, you have 10, and 4 must stay: 1 missing.");
+    }
+
+    #[test]
+    fn the_catalog_chooses_the_status_of_a_shortfall() {
+        assert_eq!(Problem::refused(shortfall(), InsufficientStatus::TooManyRequests).status(), 429);
+    }
+
+    #[test]
+    fn a_pause_is_told_in_the_unit_that_fits() {
+        assert_eq!(seconds(1), "a second");
+        assert_eq!(seconds(119), "119 seconds");
+        assert_eq!(seconds(121), "3 minutes");
+    }
+}

@@ -1,0 +1,160 @@
+//! START HERE: every URL that Scrip answers, grouped by who calls it.
+//!
+//! Pages are rendered by the components of `web::pages`, whose paths are named again in `web::app` for the
+//! browser; server functions are the ones of `web::fns`. A test keeps this file and those equal.
+
+use std::time::Duration;
+
+use any_spawner::Executor;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use leptos::{prelude::provide_context, server_fn::error::SERVER_FN_ERROR_HEADER};
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    services::ServeDir, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
+};
+use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
+
+use crate::{
+    problem::Problem,
+    server::{AppState, auth::DatabaseSessions, caller::status_of, layers, store},
+    web::app::shell,
+};
+
+/// The largest form has an e-mail address and a password.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the last sign-in: the library extends only sessions whose content changes, and ours never does.
+const SESSION_LIFE: time::Duration = time::Duration::days(30);
+
+/// Every URL. `secure`: browsers reach the server over https, so cookies are kept to it.
+pub fn router(state: AppState, secure: bool) -> Router {
+    // Pages are rendered on the runtime that serves them. It fails only where it was done before.
+    let _ = Executor::init_tokio();
+
+    let pages = Router::new()
+        // Anybody
+        .route("/", get(page))
+        .route("/sign-up", get(page))
+        .route("/sign-in", get(page))
+        // Members
+        .route("/actions", get(page))
+        .route("/actions/{action}", get(page))
+        .route("/credits", get(page))
+        .route("/history", get(page))
+        .fallback(no_such_page);
+
+    // What the pages call, with and without JavaScript
+    let functions = Router::new()
+        .route("/fn/sign_up", post(server_function))
+        .route("/fn/sign_in", post(server_function))
+        .route("/fn/sign_out", post(server_function))
+        .route("/fn/typed_email", post(server_function))
+        .route("/fn/session", post(server_function))
+        .route("/fn/offer", post(server_function))
+        .route("/fn/actions", post(server_function))
+        .route("/fn/quote", post(server_function))
+        .route("/fn/spend", post(server_function))
+        .route("/fn/credits", post(server_function))
+        .route("/fn/history", post(server_function));
+
+    // Files: the browser part and the style sheet, built beforehand
+    let site = state.leptos.site_root.to_string();
+    let files = Router::new()
+        .nest_service("/pkg", ServeDir::new(format!("{site}/pkg")).precompressed_br().precompressed_gzip())
+        .route_service("/favicon.svg", ServeDir::new(&site))
+        .route_service("/robots.txt", ServeDir::new(&site))
+        // Kept, but asked about each time: a page and its browser part must be of the same build.
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-cache"),
+        ));
+
+    // Operators
+    let probes = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
+
+    let sessions = SessionManagerLayer::new(DatabaseSessions::new(state.pool.clone(), state.clock.clone()))
+        .with_name("scrip_session")
+        .with_http_only(true)
+        // Not `Strict`: whoever comes back from another site (a payment page) is still signed in.
+        .with_same_site(SameSite::Lax)
+        .with_secure(secure)
+        .with_expiry(Expiry::OnInactivity(SESSION_LIFE));
+
+    pages
+        .merge(functions)
+        .layer(sessions)
+        // The files lie compressed beside themselves, where the build made them for others.
+        .layer(CompressionLayer::new())
+        .merge(files)
+        .merge(probes)
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(state.clone(), layers::identify))
+                .layer(from_fn(layers::harden))
+                .layer(CatchPanicLayer::new())
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+                .layer(from_fn(layers::same_origin))
+                .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX)),
+        )
+        .with_state(state)
+}
+
+/// A page, rendered whole before it is sent: it is complete without JavaScript.
+async fn page(State(state): State<AppState>, request: Request) -> Response {
+    let leptos = state.leptos.clone();
+    let context = move || {
+        provide_context(state.clone());
+        layers::content_security_policy();
+    };
+    leptos_axum::render_app_async_with_context(context, move || shell(leptos.clone()))(request).await
+}
+
+async fn no_such_page(state: State<AppState>, request: Request) -> Response {
+    let mut response = page(state, request).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// A call by a page. Where it failed, the answer says how; the status says it too, for whoever reads only
+/// that. (A form without JavaScript was redirected to its page by then.)
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let context = move || provide_context(state.clone());
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await.into_response();
+    if response.status().is_redirection() || !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+    if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
+        parts.status = status_of(&problem);
+        if let Some(seconds) = problem.retry_after_secs() {
+            parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// The process runs.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The process can do its work: its database answers.
+async fn readyz(State(state): State<AppState>) -> Response {
+    match store::ping(&state.pool).await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database is out of reach\n").into_response()
+        }
+    }
+}

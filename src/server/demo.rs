@@ -1,0 +1,91 @@
+//! The demo: a member with a little history and an admin, so that there is something to see at once.
+
+use sqlx::Connection;
+
+use super::{
+    AppState, Error,
+    auth::Credentials,
+    store::people::{self, Role},
+};
+use crate::{
+    domain::{AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend, command::Description},
+    problem::Problem,
+};
+
+/// Known to everybody who read this: for trying things out on one's own machine, and nowhere else.
+pub const MEMBER: (&str, &str) = ("member@demo.example", "demo-member");
+pub const ADMIN: (&str, &str) = ("admin@demo.example", "demo-admin");
+
+const BONUS_CREDITS: i64 = 20;
+const BONUS_DAYS: i64 = 30;
+/// How often the member has run each of the catalog's first actions.
+const RUNS: [usize; 3] = [3, 2, 1];
+
+/// Makes what is missing of the demo; run again, it changes nothing.
+pub async fn seed(state: &AppState) -> Result<(), Error> {
+    create(state, ADMIN, Role::Admin).await?;
+    if let Some(account) = create(state, MEMBER, Role::Member).await? {
+        give_history(state, account).await?;
+    }
+    Ok(())
+}
+
+/// Whether somebody can sign in with the demo's known passwords.
+pub async fn is_there(state: &AppState) -> Result<bool, Error> {
+    let mut conn = state.pool.acquire().await?;
+    for (email, _) in [MEMBER, ADMIN] {
+        if people::find_by_email(&mut conn, email).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The new user's account, or `None` where the user was there.
+async fn create(
+    state: &AppState,
+    (email, password): (&str, &str),
+    role: Role,
+) -> Result<Option<AccountId>, Error> {
+    let typed = Credentials { email: email.to_owned(), password: password.to_owned() };
+    match state.auth.create(typed, role).await {
+        Ok(user) => Ok(Some(user.account)),
+        Err(Error::Problem(Problem::EmailTaken)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error> {
+    let bonus = Grant {
+        amount: Amount::try_from(BONUS_CREDITS).map_err(Error::internal)?,
+        source: Source::Bonus,
+        priority: Source::Bonus.default_priority(),
+        effective_at: None,
+        expires_at: Some(state.clock.now() + chrono::TimeDelta::days(BONUS_DAYS)),
+        description: Description::parse("Welcome bonus").map_err(Error::internal)?,
+    };
+    let mut acts = vec![Act::Grant(bonus)];
+    for (action, runs) in state.catalog.actions.iter().zip(RUNS) {
+        // An action that is priced by unit has no price without a number of them.
+        let Ok(price) = action.price(None) else { continue };
+        let agreed = price.cost;
+        acts.extend((0..runs).map(|_| {
+            Act::Spend(Spend { price: price.clone(), agreed, min_balance: state.catalog.min_balance })
+        }));
+    }
+    let commands = acts
+        .into_iter()
+        .enumerate()
+        .map(|(number, act)| {
+            let key = IdempotencyKey::parse(&format!("demo-{number}")).map_err(Error::internal)?;
+            Ok(Command { account, key, act })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+
+    let mut conn = state.pool.acquire().await?;
+    let mut transaction = conn.begin().await?;
+    // A dear catalog may refuse some of the spends; what was refused is simply not in the history.
+    state.ledger.execute_in(&mut transaction, state.ledger.bucket(account), &commands).await?;
+    transaction.commit().await?;
+    Ok(())
+}

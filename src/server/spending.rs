@@ -1,0 +1,64 @@
+//! Running an action: what it would cost, and paying for it.
+
+use super::{AppState, Error, store::people::User};
+use crate::{
+    domain::{
+        Act, Amount, Command, Entry, IdempotencyKey, Receipt, Spend,
+        catalog::{Action, NoPrice, Price, Units},
+    },
+    problem::Problem,
+    views::QuoteView,
+};
+
+/// What a member asks to run, as they typed it.
+pub struct Order<'a> {
+    pub action: &'a str,
+    pub units: Option<&'a str>,
+}
+
+/// What running the order would cost now and which lots would pay, for a form that bears `key`. Writes
+/// nothing.
+pub async fn quote(
+    state: &AppState,
+    member: &User,
+    order: &Order<'_>,
+    key: String,
+) -> Result<QuoteView, Error> {
+    let (action, price) = price(state, order)?;
+    let account = state.ledger.account(member.account).await?;
+    let quote = account.quote(price.cost, state.catalog.min_balance, state.clock.now());
+    Ok(QuoteView::of(action, &price, quote, &account, key))
+}
+
+/// Takes what the order costs, if that is what the member was shown. With the same key it happens once.
+pub async fn spend(
+    state: &AppState,
+    member: &User,
+    order: &Order<'_>,
+    agreed: Amount,
+    key: IdempotencyKey,
+) -> Result<Receipt, Error> {
+    let (_, price) = price(state, order)?;
+    let spend = Spend { price, agreed, min_balance: state.catalog.min_balance };
+    let command = Command { account: member.account, key, act: Act::Spend(spend) };
+    let receipt = state.ledger.execute_one(command).await?;
+    Ok(receipt.map_err(|refusal| Problem::refused(refusal, state.catalog.insufficient_status))?)
+}
+
+/// The spend that was made under this key, if one was.
+pub async fn spent(state: &AppState, member: &User, key: IdempotencyKey) -> Result<Option<Entry>, Error> {
+    state.ledger.answered(member.account, key).await
+}
+
+fn price<'a>(state: &'a AppState, order: &Order<'_>) -> Result<(&'a Action, Price), Problem> {
+    let action = state.catalog.action(order.action).ok_or(Problem::UnknownAction)?;
+    let units = order.units.map(|typed| {
+        let number = typed.trim().parse::<i64>().ok();
+        number.and_then(|number| Units::try_from(number).ok()).ok_or(Problem::UnitsInvalid)
+    });
+    let price = action.price(units.transpose()?).map_err(|reason| match reason {
+        NoPrice::UnitsMissing => Problem::UnitsInvalid,
+        NoPrice::UnitsNotTaken => Problem::UnitsNotTaken,
+    })?;
+    Ok((action, price))
+}

@@ -1,0 +1,86 @@
+//! All SQL of the program, one file a table family. Functions that may share a transaction take an
+//! open connection, the others the pool; all speak the words of the domain.
+
+pub mod embedded;
+pub mod ledger;
+pub mod people;
+pub mod sessions;
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    migrate::MigrateError,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+const CONNECTIONS_MAX: u32 = 16;
+
+/// After this a caller is told that the database is out of reach, rather than kept waiting.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A statement that takes longer is broken off: no page and no command needs it.
+const STATEMENT_TIMEOUT: &str = "10s";
+
+/// Below the one for statements, so that who waits for an account is told that, and sooner.
+const LOCK_TIMEOUT: &str = "5s";
+
+/// A pool that connects when it is first needed, so that the program can start and stay up while its
+/// database is away.
+pub fn connect(options: PgConnectOptions) -> PgPool {
+    let options = options.application_name("scrip").options([
+        ("timezone", "UTC"),
+        ("statement_timeout", STATEMENT_TIMEOUT),
+        ("lock_timeout", LOCK_TIMEOUT),
+        // An answer goes out when the effect is on disk, whatever the server's default.
+        ("synchronous_commit", "on"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options)
+}
+
+/// Brings the database to the form that this program expects; one process at a time. It may take as long as
+/// it takes.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut conn = pool.acquire().await?;
+    sqlx::query!("set statement_timeout = 0").execute(&mut *conn).await?;
+    sqlx::query!("set lock_timeout = 0").execute(&mut *conn).await?;
+    sqlx::migrate!().run(&mut *conn).await?;
+    // Not back into the pool: its settings are not those of the others.
+    Ok(conn.close().await?)
+}
+
+/// The settings that make a committed change survive a crash and that are off here, by name.
+pub async fn unsafe_settings(pool: &PgPool) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"select name as "name!"
+           from pg_settings
+           where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+             and setting = 'off'
+           order by name"#
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// Whether the database answers.
+pub async fn ping(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::query!("select 1 as one").fetch_one(pool).await.map(drop)
+}
+
+/// A value in the database that this program would never have written.
+fn corrupt(what: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(format!("the database holds what the law does not allow: {what}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corruption_says_what_was_found() {
+        assert!(corrupt("a lot of -1 credits").to_string().contains("a lot of -1 credits"));
+    }
+}

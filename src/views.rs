@@ -1,0 +1,306 @@
+//! What readers see: the shapes that server functions answer with, and how each is made from what the domain
+//! knows. The pages show them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        Account, Amount, Catalog, Credits, Entry, Kind, Level, Lot, LotState, Quote, Shortfall, Source,
+        Version,
+        account::Allocation,
+        catalog::{Action, Cost, Price},
+    },
+    text::number,
+};
+
+/// Who is signed in, as the header shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    pub email: String,
+    pub balance: BalanceView,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BalanceView {
+    pub available: Credits,
+    pub level: Level,
+}
+
+/// What the product offers to somebody who looks around.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferView {
+    pub name: String,
+    pub summary: String,
+    /// What a new member gets, if anything.
+    pub signup: Option<Amount>,
+    pub actions: Vec<ActionView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionView {
+    pub key: String,
+    pub title: String,
+    pub description: String,
+    pub cost: Cost,
+}
+
+/// The actions that a member can run, and what became of the last one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionsView {
+    pub actions: Vec<ActionView>,
+    /// The spend that the page's address names, if it does.
+    pub spent: Option<SpentView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpentView {
+    pub title: String,
+    pub cost: Amount,
+    /// What is available now.
+    pub available: Credits,
+}
+
+/// What one run of an action would do now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuoteView {
+    pub action: String,
+    pub title: String,
+    /// In words, where the action is priced by unit: "4,500 tokens".
+    pub quantity: Option<String>,
+    pub units: Option<i64>,
+    pub cost: Amount,
+    pub available: Credits,
+    pub outcome: OutcomeView,
+    /// Under which a spend at this quote happens once, however often its form is sent.
+    pub idempotency_key: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum OutcomeView {
+    Payable { available_after: Credits, allocations: Vec<AllocationView> },
+    Short { missing: Amount, min_balance: Credits },
+}
+
+/// The part of a spend that one lot would pay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AllocationView {
+    pub amount: Amount,
+    pub source: Source,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreditsView {
+    pub available: Credits,
+    /// How much lapses next, and when.
+    pub next_expiry: Option<(Credits, DateTime<Utc>)>,
+    /// Lots with credits remaining, in the order in which they are spent.
+    pub lots: Vec<LotView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LotView {
+    pub number: i64,
+    pub source: Source,
+    pub granted: Credits,
+    pub remaining: Credits,
+    pub state: LotState,
+    pub effective_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A page of history, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryView {
+    pub entries: Vec<EntryView>,
+    /// Where the next newer and the next older page start, where there is one.
+    pub newer: Option<CursorView>,
+    pub older: Option<CursorView>,
+}
+
+/// The start of a page of history: entries before this version, or the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CursorView {
+    Newest,
+    Before(i64),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryView {
+    pub version: i64,
+    pub at: DateTime<Utc>,
+    pub kind: KindView,
+    pub title: String,
+    pub delta: i64,
+    pub balance_after: Credits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum KindView {
+    Grant,
+    Spend,
+    Expiry,
+}
+
+impl BalanceView {
+    pub fn of(available: Credits, catalog: &Catalog) -> Self {
+        Self { available, level: Level::of(available, catalog.low_balance) }
+    }
+}
+
+impl OfferView {
+    pub fn of(catalog: &Catalog) -> Self {
+        Self {
+            name: catalog.name.clone(),
+            summary: catalog.summary.clone(),
+            signup: catalog.signup.map(|signup| signup.credits),
+            actions: ActionView::all(catalog),
+        }
+    }
+}
+
+impl ActionView {
+    pub fn all(catalog: &Catalog) -> Vec<Self> {
+        catalog.actions.iter().map(Self::of).collect()
+    }
+
+    fn of(action: &Action) -> Self {
+        Self {
+            key: action.key.to_string(),
+            title: action.title.clone(),
+            description: action.description.clone(),
+            cost: action.cost.clone(),
+        }
+    }
+}
+
+impl SpentView {
+    /// `None` where the entry is no spend.
+    pub fn of(entry: &Entry, available: Credits, catalog: &Catalog) -> Option<Self> {
+        let Kind::Spend(price) = &entry.kind else { return None };
+        Some(Self { title: title(entry, catalog), cost: price.cost, available })
+    }
+}
+
+impl QuoteView {
+    pub fn of(
+        action: &Action,
+        price: &Price,
+        quote: Quote,
+        account: &Account,
+        idempotency_key: String,
+    ) -> Self {
+        let outcome = match quote.outcome {
+            Ok(allocations) => OutcomeView::Payable {
+                available_after: quote.available.less(quote.cost.credits()),
+                allocations: allocations
+                    .into_iter()
+                    .filter_map(|paid| AllocationView::of(paid, account))
+                    .collect(),
+            },
+            Err(Shortfall { missing, min_balance, .. }) => OutcomeView::Short { missing, min_balance },
+        };
+        let quantity = match (&action.cost, price.units) {
+            (Cost::PerUnit { unit, .. }, Some(units)) => Some(format!("{} {unit}", number(units.get()))),
+            _ => None,
+        };
+        Self {
+            action: action.key.to_string(),
+            title: action.title.clone(),
+            quantity,
+            units: price.units.map(Into::into),
+            cost: quote.cost,
+            available: quote.available,
+            outcome,
+            idempotency_key,
+        }
+    }
+}
+
+impl AllocationView {
+    fn of(paid: Allocation, account: &Account) -> Option<Self> {
+        let lot = account.lot(paid.lot)?;
+        Some(Self { amount: paid.amount, source: lot.source, expires_at: lot.expires_at })
+    }
+}
+
+impl CreditsView {
+    pub fn of(account: &Account, now: DateTime<Utc>) -> Self {
+        let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
+        let lots: Vec<LotView> = open.map(|lot| LotView::of(lot, now)).collect();
+        Self { available: account.available(now), next_expiry: next_expiry(&lots), lots }
+    }
+}
+
+impl LotView {
+    fn of(lot: &Lot, now: DateTime<Utc>) -> Self {
+        Self {
+            number: lot.number.0,
+            source: lot.source,
+            granted: lot.granted,
+            remaining: lot.remaining,
+            state: lot.state(now),
+            effective_at: lot.effective_at,
+            expires_at: lot.expires_at,
+        }
+    }
+}
+
+/// How much of what can be spent now lapses at the next moment when anything does.
+fn next_expiry(lots: &[LotView]) -> Option<(Credits, DateTime<Utc>)> {
+    let active = || lots.iter().filter(|lot| lot.state == LotState::Active);
+    let at = active().filter_map(|lot| lot.expires_at).min()?;
+    let lapsing = active().filter(|lot| lot.expires_at == Some(at));
+    let sum = lapsing.fold(Credits::ZERO, |sum, lot| sum.checked_add(lot.remaining).unwrap_or(sum));
+    Some((sum, at))
+}
+
+impl HistoryView {
+    /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first;
+    /// `latest`: the account's last.
+    pub fn of(mut entries: Vec<Entry>, before: Option<Version>, latest: Version, catalog: &Catalog) -> Self {
+        let has_older = entries.len() > Self::PAGE;
+        entries.truncate(Self::PAGE);
+        // Versions have no gaps, so the page before this one starts a page's length above it.
+        let newer = before.map(|before| match before.0.saturating_add(Self::PAGE as i64) {
+            start if start > latest.0 => CursorView::Newest,
+            start => CursorView::Before(start),
+        });
+        let older = entries.last().filter(|_| has_older).map(|oldest| CursorView::Before(oldest.version.0));
+        Self { entries: entries.iter().map(|entry| EntryView::of(entry, catalog)).collect(), newer, older }
+    }
+
+    /// How many entries a page shows.
+    pub const PAGE: usize = 25;
+}
+
+impl EntryView {
+    fn of(entry: &Entry, catalog: &Catalog) -> Self {
+        let kind = match entry.kind {
+            Kind::Grant(_) => KindView::Grant,
+            Kind::Spend(_) => KindView::Spend,
+            Kind::Expiry => KindView::Expiry,
+        };
+        Self {
+            version: entry.version.0,
+            at: entry.at,
+            kind,
+            title: title(entry, catalog),
+            delta: entry.delta(),
+            balance_after: entry.balance_after,
+        }
+    }
+}
+
+/// An action that is no longer in the catalog is still in history, under its key.
+fn title(entry: &Entry, catalog: &Catalog) -> String {
+    match &entry.kind {
+        Kind::Grant(description) => description.as_str().to_owned(),
+        Kind::Spend(price) => match catalog.action(price.action.as_str()) {
+            Some(action) => action.title.clone(),
+            None => price.action.to_string(),
+        },
+        Kind::Expiry => "Expired credits".to_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The frame of every page: the document, the header with the balance, the routes.
+
+use leptos::{prelude::*, wasm_bindgen::JsCast, web_sys::HtmlElement};
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    components::{Route, Router, Routes},
+    hooks::{use_location, use_url},
+    path,
+};
+
+use super::{
+    components::Header,
+    fns::{SignIn, SignOut, SignUp, Spend, session},
+    pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, SignInPage, SignUpPage},
+};
+use crate::{problem::Problem, views::SessionView};
+
+/// The document around the pages; rendered on the server only.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="stylesheet" href="/pkg/scrip.css" />
+                <AutoReload options=options.clone() />
+                <HydrationScripts options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| {
+            if title.is_empty() { "Scrip".to_owned() } else { format!("{title} · Scrip") }
+        } />
+        <Router>
+            <Frame />
+        </Router>
+    }
+}
+
+/// What stays while the pages change.
+#[component]
+fn Frame() -> impl IntoView {
+    // A form that failed without JavaScript left its problem in the address: the acts begin with it.
+    use_url().read_untracked().provide_server_action_error();
+    let acts = Acts::default();
+    provide_context(acts);
+    provide_context(Session(Resource::new(move || acts.version(), |_| session())));
+    let path = use_location().pathname;
+    Effect::watch(
+        move || path.get(),
+        move |_, _, _| {
+            acts.forget_problems();
+            request_animation_frame(focus_main);
+        },
+        false,
+    );
+
+    view! {
+        <a class="skip" href="#main" rel="external">
+            "Skip to content"
+        </a>
+        <Header />
+        <Routes fallback=NoSuchPage>
+            <Route path=path!("/") view=Home />
+            <Route path=path!("/sign-up") view=SignUpPage />
+            <Route path=path!("/sign-in") view=SignInPage />
+            <Route path=path!("/actions") view=Actions />
+            <Route path=path!("/actions/:action") view=ActionPage />
+            <Route path=path!("/credits") view=Credits />
+            <Route path=path!("/history") view=History />
+        </Routes>
+        <footer class="footer">
+            <p>"Scrip"</p>
+            <p>"Every price is shown before anything is spent."</p>
+        </footer>
+    }
+}
+
+/// Everything that a person can do, in one place, so that whatever shows a balance knows when to ask anew.
+#[derive(Clone, Copy, Default)]
+pub struct Acts {
+    pub sign_up: ServerAction<SignUp>,
+    pub sign_in: ServerAction<SignIn>,
+    pub sign_out: ServerAction<SignOut>,
+    pub spend: ServerAction<Spend>,
+}
+
+/// What a browser does by itself when it loads a page: the keyboard goes on from the page's beginning.
+fn focus_main() {
+    let main = document().get_element_by_id("main").and_then(|main| main.dyn_into::<HtmlElement>().ok());
+    if let Some(main) = main {
+        // It fails only where the page is gone again.
+        let _ = main.focus();
+    }
+}
+
+impl Acts {
+    /// What went wrong on one page is no news on another.
+    fn forget_problems(self) {
+        self.sign_up.clear();
+        self.sign_in.clear();
+        self.spend.clear();
+    }
+
+    /// Differs after anything was done.
+    fn version(self) -> usize {
+        self.sign_up.version().get()
+            + self.sign_in.version().get()
+            + self.sign_out.version().get()
+            + self.spend.version().get()
+    }
+}
+
+/// Who is signed in: one question to the server for all of a page.
+#[derive(Clone, Copy)]
+pub struct Session(pub Resource<Result<Option<SessionView>, Problem>>);

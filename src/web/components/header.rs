@@ -1,0 +1,90 @@
+//! The top of every page: where one is, who one is, and what one has.
+
+use leptos::{either::EitherOf3, prelude::*};
+use leptos_router::components::A;
+
+use super::BalanceBadge;
+use crate::{
+    views::SessionView,
+    web::app::{Acts, Session},
+};
+
+#[component]
+pub fn Header() -> impl IntoView {
+    let Session(session) = expect_context();
+    view! {
+        <header class="header">
+            <Transition>
+                {move || Suspend::new(async move {
+                    match session.await {
+                        Ok(Some(session)) => EitherOf3::A(view! { <MemberHeader session /> }),
+                        Ok(None) => EitherOf3::B(view! { <VisitorHeader /> }),
+                        // Nobody knows who it is: nothing is offered that might be wrong.
+                        Err(_) => EitherOf3::C(view! { <Wordmark href="/" /> }),
+                    }
+                })}
+            </Transition>
+        </header>
+    }
+}
+
+#[component]
+fn MemberHeader(session: SessionView) -> impl IntoView {
+    let Acts { sign_out, .. } = expect_context();
+    let email = session.email.clone();
+    view! {
+        <Wordmark href="/actions" />
+        <nav class="nav" aria-label="Main">
+            <ul role="list">
+                <li>
+                    <A href="/actions">"Actions"</A>
+                </li>
+                <li>
+                    <A href="/credits">"Credits"</A>
+                </li>
+                <li>
+                    <A href="/history">"History"</A>
+                </li>
+            </ul>
+        </nav>
+        <div class="account">
+            <BalanceBadge balance=session.balance />
+            <span class="account-email" title=email>
+                {session.email}
+            </span>
+            <ActionForm action=sign_out>
+                <button class="button text">"Sign out"</button>
+            </ActionForm>
+        </div>
+    }
+}
+
+#[component]
+fn VisitorHeader() -> impl IntoView {
+    view! {
+        <Wordmark href="/" />
+        <div class="account">
+            <a class="button text" href="/sign-in">
+                "Sign in"
+            </a>
+            <a class="button" href="/sign-up">
+                "Sign up"
+            </a>
+        </div>
+    }
+}
+
+#[component]
+fn Wordmark(href: &'static str) -> impl IntoView {
+    view! {
+        <a class="wordmark" href=href>
+            <svg viewBox="0 0 24 24" aria-hidden="true">
+                <path
+                    fill-rule="evenodd"
+                    d="M3.5 4h17A1.5 1.5 0 0 1 22 5.5v3.6a3 3 0 0 0 0 5.8v3.6a1.5 1.5 0 0 1-1.5 1.5h-17A1.5 1.5 0 0 1 2 18.5v-3.6a3 3 0 0 0 0-5.8V5.5A1.5 1.5 0 0 1 3.5 4ZM14 7v2.2h1.8V7Zm0 3.9v2.2h1.8v-2.2Zm0 3.9V17h1.8v-2.2Z"
+                />
+            </svg>
+            "Scrip"
+        </a>
+    }
+}

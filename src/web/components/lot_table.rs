@@ -1,0 +1,78 @@
+//! Lots: where an account's credits come from, how many of each are left, and until when.
+
+use leptos::{either::Either, prelude::*};
+
+use super::Date;
+use crate::{domain::LotState, text, views::LotView};
+
+/// The roles are told again in attributes: on narrow screens the style sheet lays the rows out as blocks,
+/// and a browser then forgets that it is a table.
+#[component]
+pub fn LotTable(lots: Vec<LotView>) -> impl IntoView {
+    view! {
+        <div class="card flush">
+            <table class="table" role="table">
+                <caption>"Where your credits come from, in the order in which they are spent"</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th scope="col" role="columnheader">
+                            "Source"
+                        </th>
+                        <th scope="col" role="columnheader" class="number">
+                            "Remaining"
+                        </th>
+                        <th scope="col" role="columnheader">
+                            "Expires"
+                        </th>
+                        <th scope="col" role="columnheader">
+                            "State"
+                        </th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">{lots.into_iter().map(|lot| view! { <LotRow lot /> }).collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn LotRow(lot: LotView) -> impl IntoView {
+    let (remaining, granted) = (lot.remaining.get(), lot.granted.get());
+    let (state, word) = match lot.state {
+        LotState::Active => ("active", "Active"),
+        LotState::Scheduled => ("scheduled", "Scheduled"),
+        LotState::Expired => ("expired", "Expired"),
+        LotState::Spent => ("spent", "Spent"),
+    };
+    let expiry = match lot.expires_at {
+        Some(at) => Either::Left(view! {
+            <td role="cell" data-label="Expires">
+                <Date at />
+            </td>
+        }),
+        None => Either::Right(view! {
+            <td role="cell" data-label="Expires" class="never">
+                "Never"
+            </td>
+        }),
+    };
+    view! {
+        <tr role="row">
+            <th scope="row" role="rowheader">
+                {text::source(lot.source)}
+            </th>
+            <td role="cell" class="number">
+                {format!("{} of {}", text::number(remaining), text::number(granted))}
+                <svg class="bar" viewBox=format!("0 0 {granted} 1") preserveAspectRatio="none" aria-hidden="true">
+                    <rect width=remaining height="1" />
+                </svg>
+            </td>
+            {expiry}
+            <td role="cell">
+                <span class="tag" data-state=state>
+                    {word}
+                </span>
+            </td>
+        </tr>
+    }
+}

@@ -1,0 +1,72 @@
+//! A few words in place of a page's content: nothing is here, or something is in the way.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::problem::Problem;
+
+/// `children` are the words; the link says what to do next.
+#[component]
+pub fn Message(
+    title: &'static str,
+    href: &'static str,
+    link: &'static str,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <section class="card">
+            <div class="message">
+                <h2>{title}</h2>
+                <p>{children()}</p>
+                <div class="buttons">
+                    <a class="button" href=href>
+                        {link}
+                    </a>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+/// A problem that leaves nothing else to show.
+#[component]
+pub fn ProblemMessage(problem: Problem) -> impl IntoView {
+    let title = match problem {
+        Problem::NotFound | Problem::UnknownAction => "Page not found",
+        Problem::UnknownCursor => "No such page of history",
+        Problem::UnitsInvalid => "How many?",
+        Problem::UnitsNotTaken => "No number needed",
+        Problem::Unavailable | Problem::Offline => "Back in a moment",
+        _ => "Something went wrong",
+    };
+    let (href, link) = match problem {
+        // An empty address is the page itself.
+        Problem::Unavailable | Problem::Offline => ("", "Try again"),
+        Problem::UnknownCursor => ("/history", "Newest entries"),
+        Problem::NotFound => ("/", "Go to the start"),
+        _ => ("/actions", "Go to Actions"),
+    };
+    let reference = match problem {
+        Problem::Internal { reference } => Some(reference.to_string()),
+        _ => None,
+    };
+    view! {
+        <Title text=title />
+        <div class="message">
+            <p class="message-code">{problem.status()}</p>
+            <h1>{title}</h1>
+            <p>{problem.to_string()}</p>
+            {reference
+                .map(|reference| {
+                    view! {
+                        <p>"If it happens again, tell us this reference: " <code>{reference}</code></p>
+                    }
+                })}
+            <div class="buttons">
+                <a class="button" href=href rel="external">
+                    {link}
+                </a>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,13 @@
+//! The program from outside: over HTTP, through the engine, on a real PostgreSQL. Each test has a database
+//! of its own, made by `#[sqlx::test]` on the server that DATABASE_URL names; `scripts/with-postgres` runs
+//! a command with one.
+
+mod embedded;
+mod history;
+mod ledger;
+mod outage;
+mod people;
+mod program;
+mod spending;
+mod support;
+mod urls;
