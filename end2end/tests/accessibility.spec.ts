@@ -1,0 +1,83 @@
+// Every page and state is looked at by axe, light and dark, wide and narrow; and even at 320 px nothing has to be
+// scrolled sideways. What no tool sees is in keyboard.spec.ts.
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import {
+  alert, askPrice, expect, open, somebody, spend, spendUnseen, submitCredentials, test,
+} from "./support";
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+// Nothing moves, so nothing is judged half-way.
+test.use({ contextOptions: { reducedMotion: "reduce" } });
+
+/** Pages and states, and how one gets there. */
+const VISITORS: Record<string, (page: Page) => Promise<unknown>> = {
+  "the first page": (page) => open(page, "/"),
+  "Sign up": (page) => open(page, "/sign-up"),
+  "Sign up, refused": async (page) => {
+    await open(page, "/sign-up");
+    await submitCredentials(page, { ...somebody(), password: "short" });
+    await expect(alert(page, "8 to 256 characters")).toBeVisible();
+  },
+  "Sign in": (page) => open(page, "/sign-in"),
+  "Sign in, refused": async (page) => {
+    await open(page, "/sign-in");
+    await submitCredentials(page, somebody());
+    await expect(alert(page, "is wrong")).toBeVisible();
+  },
+  "a page that is none": (page) => open(page, "/no/such/page"),
+};
+
+const MEMBERS: typeof VISITORS = {
+  Actions: (page) => open(page, "/actions"),
+  "the prompt": (page) => askPrice(page),
+  "an action's page": (page) => open(page, "/actions/interior"),
+  "Actions after a spend": (page) => spend(page, 1),
+  Credits: (page) => open(page, "/credits"),
+  History: async (page) => {
+    await spendUnseen(page, 4);
+    await open(page, "/history");
+  },
+  "the prompt that says what is missing": async (page) => {
+    await spendUnseen(page, 6);
+    await askPrice(page);
+  },
+  "Credits with nothing left": async (page) => {
+    await spendUnseen(page, 6);
+    await open(page, "/credits");
+  },
+};
+
+for (const [name, go] of Object.entries(VISITORS)) {
+  test(`${name}: nothing stands in anybody's way`, { tag: "@js" }, async ({ page, mayRefuse }) => {
+    mayRefuse(401, 404, 422);
+    await go(page);
+    await expectAccessible(page);
+  });
+}
+
+for (const [name, go] of Object.entries(MEMBERS)) {
+  test(`${name}: nothing stands in anybody's way`, { tag: "@js" }, async ({ page, member }) => {
+    await go(page);
+    await expectAccessible(page);
+  });
+}
+
+async function expectAccessible(page: Page) {
+  for (const width of [1280, 375]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+      const found = violations.map(({ help, nodes }) => `${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+      expect.soft(found, `${colorScheme}, ${width} px wide`).toEqual([]);
+    }
+  }
+  await page.setViewportSize({ width: 320, height: 800 });
+  const hidden = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+  expect(hidden, "pixels out of sight on a screen of 320").toBe(0);
+}
