@@ -1,6 +1,6 @@
 //! The frame of every page: the document, the header with the balance, the routes.
 
-use leptos::{prelude::*, wasm_bindgen::JsCast, web_sys::HtmlElement};
+use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     components::{Route, Router, Routes},
@@ -59,14 +59,8 @@ fn Frame() -> impl IntoView {
     provide_context(acts);
     provide_context(Session(Resource::new(move || acts.version(), |_| session())));
     let path = use_location().pathname;
-    Effect::watch(
-        move || path.get(),
-        move |_, _, _| {
-            acts.forget_problems();
-            request_animation_frame(focus_main);
-        },
-        false,
-    );
+    Effect::watch(move || path.get(), move |_, _, _| acts.forget_problems(), false);
+    provide_context(FirstPage(StoredValue::new(true)));
 
     view! {
         <a class="skip" href="#main" rel="external">
@@ -98,12 +92,14 @@ pub struct Acts {
     pub spend: ServerAction<Spend>,
 }
 
-/// What a browser does by itself when it loads a page: the keyboard goes on from the page's beginning.
-fn focus_main() {
-    let main = document().get_element_by_id("main").and_then(|main| main.dyn_into::<HtmlElement>().ok());
-    if let Some(main) = main {
-        // It fails only where the page is gone again.
-        let _ = main.focus();
+/// Whether the page that is made now is the one that the browser loaded.
+#[derive(Clone, Copy)]
+pub struct FirstPage(StoredValue<bool>);
+
+impl FirstPage {
+    /// `true` once.
+    pub fn take(self) -> bool {
+        self.0.try_update_value(|is_first| std::mem::replace(is_first, false)).unwrap_or_default()
     }
 }
 
