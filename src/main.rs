@@ -10,7 +10,9 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
+    domain::AccountId,
     router::router,
     server::{
         AppState,
@@ -18,7 +20,8 @@ use scrip::{
         catalog,
         clock::Clock,
         config::{Config, Database},
-        demo,
+        demo, jobs,
+        ledger::verify::verify,
         store::{self, embedded::Embedded, people::Role},
     },
 };
@@ -46,6 +49,12 @@ enum Task {
     Serve,
     /// Bring the database up to date, and stop
     Migrate,
+    /// Check the books: every entry, every lot, every hash; ends with status 1 where something is wrong
+    Verify {
+        /// Only this account (acct_…)
+        #[arg(long)]
+        account: Option<AccountId>,
+    },
     /// Manage people who may administer
     #[command(subcommand)]
     Admin(AdminTask),
@@ -73,6 +82,7 @@ enum DemoTask {
 enum Job {
     Serve,
     Migrate,
+    Verify(Option<AccountId>),
     CreateAdmin(Credentials),
     SeedDemo,
 }
@@ -83,6 +93,7 @@ impl Task {
         Ok(match self {
             Self::Serve => Job::Serve,
             Self::Migrate => Job::Migrate,
+            Self::Verify { account } => Job::Verify(account),
             Self::Admin(AdminTask::Create { email }) => {
                 let password = match std::env::var("SCRIP_ADMIN_PASSWORD") {
                     Ok(password) => password,
@@ -166,6 +177,7 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
         match job {
             Job::Serve => serve(state, &config, stop.clone()).await,
             Job::Migrate => Ok(()),
+            Job::Verify(account) => check_books(&state, account).await,
             Job::CreateAdmin(typed) => create_admin(&state, typed).await,
             Job::SeedDemo => seed_demo(&state).await,
         }
@@ -173,7 +185,7 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     let done = tokio::select! {
         done = work => done,
         // A server stops by itself, when it has answered what is under way.
-        () = stopped(stop.clone()), if !is_server => Ok(()),
+        () = stopped(stop.clone()), if !is_server => Err("stopped before it was done".into()),
     };
     pool.close().await;
     if let Some(embedded) = embedded {
@@ -190,6 +202,8 @@ async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) ->
     let address = listener.local_addr()?;
     let url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let sweep = tokio::spawn(auth::sweep(state.pool.clone(), state.clock.clone()));
+    let settling = tokio::spawn(jobs::settle_due(state.ledger.clone()));
+    let ledger = state.ledger.clone();
     let demo = if demo::is_there(&state).await? { demo_sign_ins() } else { String::new() };
     if !demo.is_empty() && !address.ip().is_loopback() {
         tracing::warn!(%address, "the demo's passwords are known to everybody, and others can reach this address");
@@ -210,6 +224,9 @@ async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) ->
         () = overdue => tracing::warn!("stopped with requests still under way"),
     }
     sweep.abort();
+    settling.abort();
+    // What was accepted is finished, also for callers that have gone.
+    ledger.stop().await;
     Ok(())
 }
 
@@ -242,6 +259,23 @@ async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dy
     let user = state.auth.create(typed, Role::Admin).await?;
     println!("{} is an admin now.", user.email);
     Ok(())
+}
+
+async fn check_books(state: &AppState, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
+    // Drawn on a terminal only.
+    let bar = ProgressBar::new(0)
+        .with_style(ProgressStyle::with_template("{spinner} {pos} of about {len} entries {wide_bar} {eta}")?);
+    let report = verify(&state.pool, account, |read, about| {
+        bar.set_length(about.max(read));
+        bar.set_position(read);
+    });
+    let report = report.await?;
+    bar.finish_and_clear();
+    if let Some(account) = account.filter(|_| report.accounts == 0) {
+        return Err(format!("there is no account {account}").into());
+    }
+    print!("{report}");
+    if report.violations > 0 { Err("the books are not right".into()) } else { Ok(()) }
 }
 
 async fn seed_demo(state: &AppState) -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! What went wrong, as a reader is told it: a stable code, an HTTP status and plain words. The one error
 //! type at the edge of the program, for pages and calls alike.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -63,6 +64,26 @@ pub enum Problem {
     ExpiresTooEarly,
     #[error("The account cannot hold that many credits.")]
     BalanceTooLarge,
+    #[error("That is as many as fair use allows for now. Try again in {}.", seconds(*retry_after_secs))]
+    FairUse { retry_after_secs: u64 },
+    #[error("There is no such hold.")]
+    UnknownHold,
+    #[error("This hold was captured or released already.")]
+    HoldClosed,
+    #[error("There is no such spend.")]
+    UnknownSpend,
+    #[error("Of this spend, {} can be refunded.", credits(refundable.get()))]
+    RefundTooLarge { refundable: Credits },
+    #[error("There is no such lot.")]
+    UnknownLot,
+    #[error("A part of this lot is held. Wait until the hold ends.")]
+    LotHeld,
+    #[error("Nothing remains of this lot.")]
+    LotEmpty,
+    #[error("This lot was granted {}: no more can be clawed back.", credits(granted.get()))]
+    ClawbackTooLarge { granted: Credits },
+    #[error("{} of this lot are clawed back already.", credits(total.get()))]
+    ClawbackUnchanged { total: Credits },
 
     // What is nobody's fault, or our own.
     #[error(
@@ -71,6 +92,8 @@ pub enum Problem {
     Offline,
     #[error("We can’t reach our records right now. Try again in a moment: what was sent twice is done once.")]
     Unavailable,
+    #[error("Too much is going on right now, so nothing was done. Try again in a moment.")]
+    Overloaded,
     #[error("Something went wrong on our side.")]
     Internal {
         /// By which the operator finds the cause in the log.
@@ -80,8 +103,21 @@ pub enum Problem {
 
 impl Problem {
     /// What the law's refusal means to the one who asked.
-    pub fn refused(refusal: Refusal, insufficient: InsufficientStatus) -> Self {
+    pub fn refused(refusal: Refusal, insufficient: InsufficientStatus, now: DateTime<Utc>) -> Self {
         match refusal {
+            Refusal::FairUse { resets_at, .. } => {
+                let left = (resets_at - now).num_seconds().max(0).unsigned_abs();
+                Self::FairUse { retry_after_secs: left + 1 }
+            }
+            Refusal::UnknownHold => Self::UnknownHold,
+            Refusal::HoldClosed => Self::HoldClosed,
+            Refusal::UnknownSpend => Self::UnknownSpend,
+            Refusal::RefundTooLarge { refundable } => Self::RefundTooLarge { refundable },
+            Refusal::UnknownLot => Self::UnknownLot,
+            Refusal::LotHeld => Self::LotHeld,
+            Refusal::LotEmpty => Self::LotEmpty,
+            Refusal::ClawbackTooLarge { granted } => Self::ClawbackTooLarge { granted },
+            Refusal::ClawbackUnchanged { total } => Self::ClawbackUnchanged { total },
             Refusal::Insufficient(shortfall) => Self::Insufficient {
                 needed: shortfall.needed,
                 available: shortfall.available,
@@ -101,7 +137,10 @@ impl Problem {
     /// Whether the law has spoken, so that asking again needs another question. After anything else the same
     /// question, under the same key, may still be answered, or have been.
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Insufficient { .. } | Self::PriceChanged { .. } | Self::KeyReused)
+        matches!(
+            self,
+            Self::Insufficient { .. } | Self::PriceChanged { .. } | Self::KeyReused | Self::FairUse { .. }
+        )
     }
 
     pub const fn status(&self) -> u16 {
@@ -110,18 +149,32 @@ impl Problem {
             Self::SignedOut | Self::WrongCredentials => 401,
             Self::Insufficient { too_many_requests: false, .. } => 402,
             Self::CrossSite => 403,
-            Self::NotFound | Self::UnknownAction => 404,
-            Self::EmailTaken | Self::PriceChanged { .. } | Self::ClockBehind => 409,
+            Self::NotFound
+            | Self::UnknownAction
+            | Self::UnknownHold
+            | Self::UnknownSpend
+            | Self::UnknownLot => 404,
+            Self::EmailTaken
+            | Self::PriceChanged { .. }
+            | Self::ClockBehind
+            | Self::HoldClosed
+            | Self::LotHeld
+            | Self::LotEmpty
+            | Self::ClawbackUnchanged { .. } => 409,
             Self::UnitsInvalid
             | Self::UnitsNotTaken
             | Self::EmailMalformed
             | Self::PasswordLength
             | Self::KeyReused
             | Self::ExpiresTooEarly
+            | Self::RefundTooLarge { .. }
+            | Self::ClawbackTooLarge { .. }
             | Self::BalanceTooLarge => 422,
-            Self::Insufficient { too_many_requests: true, .. } | Self::TooManyAttempts { .. } => 429,
+            Self::Insufficient { too_many_requests: true, .. }
+            | Self::TooManyAttempts { .. }
+            | Self::FairUse { .. } => 429,
             Self::Internal { .. } => 500,
-            Self::Unavailable | Self::Offline => 503,
+            Self::Unavailable | Self::Overloaded | Self::Offline => 503,
         }
     }
 
@@ -129,7 +182,8 @@ impl Problem {
     pub const fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::TooManyAttempts { retry_after_secs } => Some(*retry_after_secs),
-            Self::Unavailable => Some(1),
+            Self::Unavailable | Self::Overloaded => Some(1),
+            Self::FairUse { retry_after_secs } => Some(*retry_after_secs),
             _ => None,
         }
     }
@@ -155,6 +209,8 @@ mod tests {
     use super::*;
     use crate::domain::Shortfall;
 
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
     fn shortfall() -> Refusal {
         Refusal::Insufficient(Shortfall {
             needed: Amount::try_from(1_200).unwrap(),
@@ -166,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_shortfall_names_what_is_needed_what_is_there_and_what_is_missing() {
-        let problem = Problem::refused(shortfall(), InsufficientStatus::PaymentRequired);
+        let problem = Problem::refused(shortfall(), InsufficientStatus::PaymentRequired, NOW);
         assert_eq!(problem.to_string(), "This costs 1,200 credits, you have 1,000: 200 missing.");
         assert_eq!(problem.status(), 402);
     }
@@ -176,13 +232,13 @@ mod tests {
         let (needed, missing) = (Amount::try_from(7).unwrap(), Amount::try_from(1).unwrap());
         let (available, min_balance) = (Credits::try_from(10).unwrap(), Credits::try_from(4).unwrap());
         let refusal = Refusal::Insufficient(Shortfall { needed, available, min_balance, missing });
-        let problem = Problem::refused(refusal, InsufficientStatus::PaymentRequired);
+        let problem = Problem::refused(refusal, InsufficientStatus::PaymentRequired, NOW);
         assert_eq!(problem.to_string(), "This costs 7 credits, you have 10, and 4 must stay: 1 missing.");
     }
 
     #[test]
     fn the_catalog_chooses_the_status_of_a_shortfall() {
-        assert_eq!(Problem::refused(shortfall(), InsufficientStatus::TooManyRequests).status(), 429);
+        assert_eq!(Problem::refused(shortfall(), InsufficientStatus::TooManyRequests, NOW).status(), 429);
     }
 
     #[test]

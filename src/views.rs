@@ -1,15 +1,16 @@
 //! What readers see: the shapes that server functions answer with, and how each is made from what the domain
 //! knows. The pages show them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        Account, Amount, Catalog, Credits, Entry, Kind, Level, Lot, LotState, Quote, Shortfall, Source,
-        Version,
-        account::Allocation,
-        catalog::{Action, Cost, Price},
+        Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Kind, Level, Lot, LotState, Quote,
+        Shortfall, Source, Version,
+        catalog::{Action, Cost},
     },
     text::number,
 };
@@ -140,7 +141,16 @@ pub struct EntryView {
 pub enum KindView {
     Grant,
     Spend,
+    Hold,
+    Capture,
+    Release,
+    Refund,
     Expiry,
+    Void,
+    Adjustment,
+    Clawback,
+    Reinstatement,
+    Unlimited,
 }
 
 impl BalanceView {
@@ -176,24 +186,26 @@ impl ActionView {
 }
 
 impl SpentView {
-    /// `None` where the entry is no spend.
+    /// `None` where the entry charged for nothing.
     pub fn of(entry: &Entry, available: Credits, catalog: &Catalog) -> Option<Self> {
-        let Kind::Spend(price) = &entry.kind else { return None };
-        Some(Self { title: title(entry, catalog), cost: price.cost, available })
+        let charge = entry.charge()?;
+        Some(Self { title: title(entry, catalog), cost: charge.cost, available })
     }
 }
 
 impl QuoteView {
     pub fn of(
         action: &Action,
-        price: &Price,
+        charge: &Charge,
         quote: Quote,
         account: &Account,
         idempotency_key: String,
     ) -> Self {
         let outcome = match quote.outcome {
             Ok(allocations) => OutcomeView::Payable {
-                available_after: quote.available.less(quote.cost.credits()),
+                available_after: allocations
+                    .iter()
+                    .fold(quote.available, |left, paid| left.less(paid.amount.credits())),
                 allocations: allocations
                     .into_iter()
                     .filter_map(|paid| AllocationView::of(paid, account))
@@ -201,7 +213,7 @@ impl QuoteView {
             },
             Err(Shortfall { missing, min_balance, .. }) => OutcomeView::Short { missing, min_balance },
         };
-        let quantity = match (&action.cost, price.units) {
+        let quantity = match (&action.cost, charge.units) {
             (Cost::PerUnit { unit, .. }, Some(units)) => Some(format!("{} {unit}", number(units.get()))),
             _ => None,
         };
@@ -209,7 +221,7 @@ impl QuoteView {
             action: action.key.to_string(),
             title: action.title.clone(),
             quantity,
-            units: price.units.map(Into::into),
+            units: charge.units.map(Into::into),
             cost: quote.cost,
             available: quote.available,
             outcome,
@@ -259,7 +271,12 @@ fn next_expiry(lots: &[LotView]) -> Option<(Credits, DateTime<Utc>)> {
 impl HistoryView {
     /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first;
     /// `latest`: the account's last.
-    pub fn of(mut entries: Vec<Entry>, before: Option<Version>, latest: Version, catalog: &Catalog) -> Self {
+    pub fn of(
+        mut entries: Vec<Arc<Entry>>,
+        before: Option<Version>,
+        latest: Version,
+        catalog: &Catalog,
+    ) -> Self {
         let has_older = entries.len() > Self::PAGE;
         entries.truncate(Self::PAGE);
         // Versions have no gaps, so the page before this one starts a page's length above it.
@@ -278,9 +295,18 @@ impl HistoryView {
 impl EntryView {
     fn of(entry: &Entry, catalog: &Catalog) -> Self {
         let kind = match entry.kind {
-            Kind::Grant(_) => KindView::Grant,
+            Kind::Grant => KindView::Grant,
             Kind::Spend(_) => KindView::Spend,
+            Kind::Hold { .. } => KindView::Hold,
+            Kind::Capture { .. } => KindView::Capture,
+            Kind::Release { .. } => KindView::Release,
+            Kind::Refund { .. } => KindView::Refund,
             Kind::Expiry => KindView::Expiry,
+            Kind::Void => KindView::Void,
+            Kind::Adjustment => KindView::Adjustment,
+            Kind::Clawback(_) => KindView::Clawback,
+            Kind::Reinstatement(_) => KindView::Reinstatement,
+            Kind::Unlimited { .. } => KindView::Unlimited,
         };
         Self {
             version: entry.version.0,
@@ -293,14 +319,22 @@ impl EntryView {
     }
 }
 
-/// An action that is no longer in the catalog is still in history, under its key.
+/// What an entry was for, in words. An action that is no longer in the catalog is still in history, under its
+/// key.
 fn title(entry: &Entry, catalog: &Catalog) -> String {
-    match &entry.kind {
-        Kind::Grant(description) => description.as_str().to_owned(),
-        Kind::Spend(price) => match catalog.action(price.action.as_str()) {
-            Some(action) => action.title.clone(),
-            None => price.action.to_string(),
-        },
-        Kind::Expiry => "Expired credits".to_owned(),
+    if let Some(action) = entry.kind.charge().and_then(|charge| charge.action.as_ref()) {
+        let known = catalog.action(action.as_str());
+        return known.map_or_else(|| action.to_string(), |action| action.title.clone());
     }
+    if let Some(description) = &entry.description {
+        return description.as_str().to_owned();
+    }
+    match (&entry.kind, entry.cause) {
+        (Kind::Expiry, _) => "Expired credits",
+        (Kind::Void, _) => "Credits of a void lot",
+        (Kind::Release { .. }, None) => "Hold that ran out",
+        (Kind::Release { .. }, Some(_)) => "Released hold",
+        _ => "Credits",
+    }
+    .to_owned()
 }

@@ -35,7 +35,7 @@ fn files_below(folder: &str, ending: &str) -> Vec<(String, String)> {
 /// The Rust files of the program, without their tests and comments.
 fn rooms() -> Vec<(String, String)> {
     let code = |text: &str| {
-        let before_tests = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let lines = before_tests.lines().filter(|line| !line.trim_start().starts_with("//"));
         lines.collect::<Vec<_>>().join("\n")
     };

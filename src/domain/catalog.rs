@@ -1,12 +1,12 @@
 //! The catalog: what a product sells for credits. Read from a file by `server::catalog`, which also says
 //! what is wrong with one; here it is already right.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Amount, Credits};
+use super::{Amount, Charge, Credits, command::Limits};
 
 /// One product's settings and the actions that it sells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Catalog {
     pub summary: String,
     /// What a new member gets.
     pub signup: Option<SignUpGrant>,
-    /// What every spend must leave available.
-    pub min_balance: Credits,
+    /// What every spend must leave available, and how many an account may make.
+    pub limits: Limits,
     /// At or below this, members are told that little is left.
     pub low_balance: Credits,
     /// The HTTP status with which a spend beyond the balance is refused.
@@ -52,7 +52,7 @@ pub struct Action {
 /// An action's name in URLs, in calls and in the ledger: 1 to 64 of `a-z`, `0-9`, `_`, the first a letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ActionKey(String);
+pub struct ActionKey(Arc<str>);
 
 /// How an action's price comes about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,16 +70,6 @@ pub enum Cost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Units(i64);
-
-/// What one run of an action costs at the moment. It is written into the entry of the spend, so that
-/// history keeps the price of its time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    pub action: ActionKey,
-    /// How many units, where the action is priced by them.
-    pub units: Option<Units>,
-    pub cost: Amount,
-}
 
 /// Why an action has no price as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -105,14 +95,15 @@ impl Catalog {
 }
 
 impl Action {
-    pub fn price(&self, units: Option<Units>) -> Result<Price, NoPrice> {
+    /// What one run costs at the moment.
+    pub fn price(&self, units: Option<Units>) -> Result<Charge, NoPrice> {
         let cost = match (&self.cost, units) {
             (Cost::Fixed(amount), None) => *amount,
             (Cost::PerUnit { units_per_credit, .. }, Some(units)) => units.begun(*units_per_credit),
             (Cost::Fixed(_), Some(_)) => return Err(NoPrice::UnitsNotTaken),
             (Cost::PerUnit { .. }, None) => return Err(NoPrice::UnitsMissing),
         };
-        Ok(Price { action: self.key.clone(), units, cost })
+        Ok(Charge { action: Some(self.key.clone()), units, cost })
     }
 }
 
@@ -131,13 +122,13 @@ impl TryFrom<String> for ActionKey {
         let is_key = text.len() <= Self::LENGTH_MAX
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if is_key { Ok(Self(text)) } else { Err(NotAnActionKey) }
+        if is_key { Ok(Self(text.into())) } else { Err(NotAnActionKey) }
     }
 }
 
 impl From<ActionKey> for String {
     fn from(key: ActionKey) -> Self {
-        key.0
+        key.0.as_ref().to_owned()
     }
 }
 

@@ -1,10 +1,14 @@
 //! Commands: what can be asked of an account, and the key by which a repeated question is recognised.
 
-use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
-use super::{AccountId, Amount, Credits, Priority, Source, catalog::Price};
+use super::{
+    AccountId, Amount, Credits, Fingerprint, HoldLife, IdempotencyKey, LotNumber, Priority, Source, Version,
+    catalog::{ActionKey, Units},
+    key::ContentDigest,
+    note::{Description, Metadata, Reference},
+};
 
 /// One thing asked of one account.
 #[derive(Clone, Debug)]
@@ -12,6 +16,10 @@ pub struct Command {
     pub account: AccountId,
     pub key: IdempotencyKey,
     pub act: Act,
+    /// The caller's own name for what this is about.
+    pub reference: Option<Reference>,
+    /// Whatever else the caller wants to find with the entry.
+    pub metadata: Option<Metadata>,
 }
 
 /// What is asked.
@@ -19,6 +27,15 @@ pub struct Command {
 pub enum Act {
     Grant(Grant),
     Spend(Spend),
+    Hold(Spend, HoldLife),
+    Capture(Capture),
+    Release(Release),
+    Refund(Refund),
+    Void(Void),
+    Adjust(Adjust),
+    Clawback(Clawback),
+    Reinstate(Reinstate),
+    Unlimited(Unlimited),
 }
 
 /// A new lot.
@@ -34,45 +51,151 @@ pub struct Grant {
     pub description: Description,
 }
 
-/// Credits taken for an action.
+/// Credits taken for an action, at once or set aside first.
 #[derive(Clone, Debug)]
 pub struct Spend {
-    /// What the catalog asks at the moment.
-    pub price: Price,
-    /// What the spender was shown. A spend at any other price is refused.
+    /// What it costs at the moment.
+    pub charge: Charge,
+    /// What the spender was shown. At any other price the spend is refused.
     pub agreed: Amount,
-    /// What must stay available (rule 5).
-    pub min_balance: Credits,
+    pub limits: Limits,
+    pub description: Option<Description>,
 }
 
-/// Words for a reader of the history: 1 to 500 characters.
+/// What is charged for and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description(String);
+pub struct Charge {
+    /// `None`: an amount that the caller named, for nothing in the catalog.
+    pub action: Option<ActionKey>,
+    /// How many units, where the action is priced by them.
+    pub units: Option<Units>,
+    pub cost: Amount,
+}
 
-/// A caller's own name for one command: 1 to 255 visible ASCII characters. Only its digest is kept, so
-/// that every key takes the same small room in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey([u8; 16]);
+/// What the catalog demands of spends and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// What must stay available (rule 5).
+    pub min_balance: Credits,
+    /// How many an account may make in a UTC hour and in a UTC day (rule 5).
+    pub per_hour: Option<u32>,
+    pub per_day: Option<u32>,
+}
 
-/// A digest of what a command asks for, so that a key used again with other content is noticed.
+/// The end of a hold's work: what it came to is taken, and the rest returned.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    pub hold: Version,
+    /// `None`: what the hold's charge says. More than was held comes from what is available.
+    pub amount: Option<Amount>,
+}
+
+/// The end of a hold whose work came to nothing.
+#[derive(Clone, Debug)]
+pub struct Release {
+    pub hold: Version,
+}
+
+/// Credits of a spend, or of a capture, given back.
+#[derive(Clone, Debug)]
+pub struct Refund {
+    pub spend: Version,
+    /// `None`: all that has not been refunded yet.
+    pub amount: Option<Amount>,
+    /// For how long credits live whose lot has lapsed meanwhile; `None`: they lapse at once, as their lot did.
+    pub grace: Option<Grace>,
+    pub reason: Description,
+}
+
+/// How long credits live that come back after their lot has ended: a second to ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint([u8; 8]);
+pub struct Grace(TimeDelta);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("an idempotency key is 1 to {} visible ASCII characters", IdempotencyKey::LENGTH_MAX)]
-pub struct NotAKey;
+#[error("a grace lasts between one second and ten years")]
+pub struct NotAGrace;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a description is 1 to {} characters", Description::CHARS_MAX)]
-pub struct NotADescription;
+/// The end of a lot: what remains of it is taken away.
+#[derive(Clone, Debug)]
+pub struct Void {
+    pub lot: LotNumber,
+    pub reason: Description,
+}
 
-impl Act {
+/// A correction by hand.
+#[derive(Clone, Debug)]
+pub struct Adjust {
+    pub by: Adjustment,
+    pub reason: Description,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    Give(Amount),
+    Take(Amount),
+}
+
+/// Credits of a bought lot taken back because its money went back.
+#[derive(Clone, Debug)]
+pub struct Clawback {
+    pub lot: LotNumber,
+    /// How much of the lot has been clawed back when this is done, all earlier times included.
+    pub total: Amount,
+    pub when_spent: WhenSpent,
+    pub reason: Description,
+}
+
+/// What becomes of credits that are clawed back and were spent already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenSpent {
+    Debt,
+    Forgive,
+}
+
+/// Credits given back because money came back after all: the reverse of a [`Clawback`].
+#[derive(Clone, Debug)]
+pub struct Reinstate {
+    pub lot: LotNumber,
+    /// How much of the lot is still clawed back when this is done.
+    pub total: Credits,
+    pub reason: Description,
+}
+
+/// Use without paying (rule 10).
+#[derive(Clone, Debug)]
+pub struct Unlimited {
+    /// A moment that has passed ends it.
+    pub until: DateTime<Utc>,
+    pub reason: Description,
+}
+
+impl Grace {
+    pub const MAX: Self = Self(TimeDelta::days(3_653));
+
+    pub const fn get(self) -> TimeDelta {
+        self.0
+    }
+}
+
+impl TryFrom<TimeDelta> for Grace {
+    type Error = NotAGrace;
+
+    fn try_from(grace: TimeDelta) -> Result<Self, NotAGrace> {
+        if (TimeDelta::seconds(1)..=Self::MAX.0).contains(&grace) { Ok(Self(grace)) } else { Err(NotAGrace) }
+    }
+}
+
+impl Command {
+    pub const fn new(account: AccountId, key: IdempotencyKey, act: Act) -> Self {
+        Self { account, key, act, reference: None, metadata: None }
+    }
+
     /// Covers what the caller asked for and nothing that the catalog adds: the first answer still stands
     /// after a price has changed.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut digest = ContentDigest::default();
-        match self {
-            Self::Grant(grant) => digest
+        match &self.act {
+            Act::Grant(grant) => digest
                 .text("grant")
                 .number(grant.amount.get())
                 .text(grant.source.as_str())
@@ -80,144 +203,123 @@ impl Act {
                 .optional(grant.effective_at.map(|at| at.timestamp_micros()))
                 .optional(grant.expires_at.map(|at| at.timestamp_micros()))
                 .text(grant.description.as_str()),
-            Self::Spend(Spend { price, agreed, min_balance: _ }) => digest
-                .text("spend")
-                .text(price.action.as_str())
-                .optional(price.units.map(Into::into))
-                .number(agreed.get()),
+            Act::Spend(spend) => digest.text("spend").spend(spend),
+            Act::Hold(spend, life) => digest.text("hold").spend(spend).number(life.get().num_milliseconds()),
+            Act::Capture(Capture { hold, amount }) => {
+                digest.text("capture").number(hold.0).optional(amount.map(Into::into))
+            }
+            Act::Release(Release { hold }) => digest.text("release").number(hold.0),
+            Act::Refund(Refund { spend, amount, grace: _, reason }) => {
+                digest.text("refund").number(spend.0).optional(amount.map(Into::into)).text(reason.as_str())
+            }
+            Act::Void(Void { lot, reason }) => digest.text("void").number(lot.0).text(reason.as_str()),
+            Act::Adjust(Adjust { by, reason }) => {
+                let change = match by {
+                    Adjustment::Give(amount) => amount.get(),
+                    Adjustment::Take(amount) => -amount.get(),
+                };
+                digest.text("adjust").number(change).text(reason.as_str())
+            }
+            Act::Clawback(Clawback { lot, total, when_spent: _, reason }) => {
+                digest.text("clawback").number(lot.0).number(total.get()).text(reason.as_str())
+            }
+            Act::Reinstate(Reinstate { lot, total, reason }) => {
+                digest.text("reinstate").number(lot.0).number(total.get()).text(reason.as_str())
+            }
+            Act::Unlimited(Unlimited { until, reason }) => {
+                digest.text("unlimited").number(until.timestamp_micros()).text(reason.as_str())
+            }
         };
+        if let Some(reference) = &self.reference {
+            digest.text("reference").text(reference.as_str());
+        }
+        if let Some(metadata) = &self.metadata {
+            digest.text("metadata").text(metadata.as_str());
+        }
         digest.finish()
     }
 }
 
-impl IdempotencyKey {
-    pub const LENGTH_MAX: usize = 255;
-
-    pub fn parse(text: &str) -> Result<Self, NotAKey> {
-        let is_key =
-            (1..=Self::LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_key {
-            return Err(NotAKey);
-        }
-        Ok(Self(leading(&Sha256::digest(text))))
-    }
-
-    pub const fn from_digest(digest: [u8; 16]) -> Self {
-        Self(digest)
-    }
-
-    pub const fn digest(self) -> [u8; 16] {
-        self.0
-    }
-}
-
-impl Fingerprint {
-    pub const fn from_digest(digest: [u8; 8]) -> Self {
-        Self(digest)
-    }
-
-    pub const fn digest(self) -> [u8; 8] {
-        self.0
-    }
-}
-
-impl Description {
-    pub const CHARS_MAX: usize = 500;
-
-    pub fn parse(text: impl Into<String>) -> Result<Self, NotADescription> {
-        let text = text.into();
-        if (1..=Self::CHARS_MAX).contains(&text.chars().count()) {
-            Ok(Self(text))
-        } else {
-            Err(NotADescription)
-        }
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Hashes fields so that no two different sequences of fields hash the same: every text is preceded by its
-/// length, every optional number by whether it is there.
-#[derive(Default)]
-struct ContentDigest(Sha256);
-
 impl ContentDigest {
-    fn number(&mut self, number: i64) -> &mut Self {
-        self.0.update(number.to_be_bytes());
-        self
+    /// What a spend or a hold is asked for with.
+    fn spend(&mut self, Spend { charge, agreed, limits: _, description }: &Spend) -> &mut Self {
+        match &charge.action {
+            Some(action) => self.text(action.as_str()).optional(charge.units.map(Into::into)),
+            None => self.text("").optional(None),
+        };
+        self.number(agreed.get());
+        match description {
+            Some(description) => self.text("description").text(description.as_str()),
+            None => self,
+        }
     }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.0.update((text.len() as u64).to_be_bytes());
-        self.0.update(text);
-        self
-    }
-
-    fn optional(&mut self, number: Option<i64>) -> &mut Self {
-        self.0.update([u8::from(number.is_some())]);
-        self.number(number.unwrap_or_default())
-    }
-
-    fn finish(self) -> Fingerprint {
-        Fingerprint(leading(&self.0.finalize()))
-    }
-}
-
-/// The first `N` bytes of a SHA-256 digest; `N` is at most 32.
-fn leading<const N: usize>(digest: &[u8]) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&digest[..N]);
-    bytes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{grant, spend};
+    use uuid::Uuid;
 
-    #[test]
-    fn a_key_is_visible_ascii_of_a_bounded_length() {
-        assert!(IdempotencyKey::parse("0193a1b2-c3d4").is_ok());
-        assert!(IdempotencyKey::parse(&"k".repeat(255)).is_ok());
-        for text in ["", " ", "two words", "é", "a\n", &"k".repeat(256)] {
-            assert_eq!(IdempotencyKey::parse(text), Err(NotAKey), "{text:?}");
-        }
-    }
+    use crate::domain::testing::{amount, grant, key, spend};
 
-    #[test]
-    fn different_keys_differ() {
-        assert_ne!(IdempotencyKey::parse("a"), IdempotencyKey::parse("b"));
-        assert_eq!(IdempotencyKey::parse("a"), IdempotencyKey::parse("a"));
-    }
-
-    #[test]
-    fn a_description_is_counted_in_characters() {
-        assert!(Description::parse("é".repeat(500)).is_ok());
-        assert_eq!(Description::parse("é".repeat(501)), Err(NotADescription));
-        assert_eq!(Description::parse(""), Err(NotADescription));
+    fn print(act: Act) -> Fingerprint {
+        Command::new(AccountId::from(Uuid::nil()), key("k"), act).fingerprint()
     }
 
     #[test]
     fn a_fingerprint_covers_what_was_asked_and_not_what_the_catalog_adds() {
         let base = spend("render", 3);
-        let print = |spend: &Spend| Act::Spend(spend.clone()).fingerprint();
-        let dearer = Spend {
-            price: Price { cost: Amount::try_from(9).unwrap(), ..base.price.clone() },
-            ..base.clone()
-        };
+        let print = |spend: &Spend| print(Act::Spend(spend.clone()));
+        let dearer = Spend { charge: Charge { cost: amount(9), ..base.charge.clone() }, ..base.clone() };
         assert_eq!(print(&base), print(&dearer));
-        let reserved = Spend { min_balance: Credits::try_from(5).unwrap(), ..base.clone() };
-        assert_eq!(print(&base), print(&reserved));
+        let limits = Limits { min_balance: Credits::try_from(5).unwrap(), per_hour: Some(1), per_day: None };
+        assert_eq!(print(&base), print(&Spend { limits, ..base.clone() }));
         assert_ne!(print(&base), print(&spend("render", 4)));
         assert_ne!(print(&base), print(&spend("paint", 3)));
+        let described = Some(Description::parse("A cat").unwrap());
+        assert_ne!(print(&base), print(&Spend { description: described, ..base.clone() }));
     }
 
     #[test]
-    fn a_grant_and_a_spend_of_the_same_amount_differ() {
-        assert_ne!(Act::Grant(grant(3)).fingerprint(), Act::Spend(spend("render", 3)).fingerprint());
-        let expiring = Grant { expires_at: Some(DateTime::UNIX_EPOCH), ..grant(3) };
-        assert_ne!(Act::Grant(grant(3)).fingerprint(), Act::Grant(expiring).fingerprint());
+    fn acts_of_different_kinds_differ() {
+        let reason = || Description::parse("Bonus").unwrap();
+        let prints = [
+            print(Act::Grant(grant(3))),
+            print(Act::Grant(Grant { expires_at: Some(DateTime::UNIX_EPOCH), ..grant(3) })),
+            print(Act::Spend(spend("render", 3))),
+            print(Act::Hold(spend("render", 3), HoldLife::default())),
+            print(Act::Capture(Capture { hold: Version(3), amount: None })),
+            print(Act::Capture(Capture { hold: Version(3), amount: Some(amount(3)) })),
+            print(Act::Release(Release { hold: Version(3) })),
+            print(Act::Refund(Refund { spend: Version(3), amount: None, grace: None, reason: reason() })),
+            print(Act::Void(Void { lot: LotNumber(3), reason: reason() })),
+            print(Act::Adjust(Adjust { by: Adjustment::Give(amount(3)), reason: reason() })),
+            print(Act::Adjust(Adjust { by: Adjustment::Take(amount(3)), reason: reason() })),
+            print(Act::Reinstate(Reinstate {
+                lot: LotNumber(3),
+                total: amount(3).credits(),
+                reason: reason(),
+            })),
+        ];
+        for (place, print) in prints.iter().enumerate() {
+            assert!(!prints[..place].contains(print), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_grace_lasts_between_a_second_and_ten_years() {
+        assert!(Grace::try_from(TimeDelta::seconds(1)).is_ok());
+        for grace in [TimeDelta::zero(), TimeDelta::seconds(-1), TimeDelta::days(3_654), TimeDelta::MAX] {
+            assert_eq!(Grace::try_from(grace), Err(NotAGrace), "{grace}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_covers_reference_and_metadata() {
+        let plain = Command::new(AccountId::from(Uuid::nil()), key("k"), Act::Grant(grant(3)));
+        let named = Command { reference: Some(Reference::parse("job-7").unwrap()), ..plain.clone() };
+        let noted = Command { metadata: Some(Metadata::parse("{}").unwrap()), ..plain.clone() };
+        assert_ne!(plain.fingerprint(), named.fingerprint());
+        assert_ne!(plain.fingerprint(), noted.fingerprint());
     }
 }

@@ -14,7 +14,13 @@ pub struct Lot {
     pub source: Source,
     pub priority: Priority,
     pub granted: Credits,
+    /// What can be spent of it while it is active.
     pub remaining: Credits,
+    /// What open holds have set aside of it.
+    pub held: Credits,
+    /// What of it lapsed or was voided before anybody spent it.
+    pub lost: Credits,
+    pub is_void: bool,
     pub effective_at: DateTime<Utc>,
     /// `None`: the lot never expires.
     pub expires_at: Option<DateTime<Utc>>,
@@ -36,6 +42,10 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(pub i16);
 
+/// A lot's place among the lots of its account: the lowest is spent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(Priority, DateTime<Utc>, DateTime<Utc>, LotNumber);
+
 /// What a lot is good for at a given moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +54,7 @@ pub enum LotState {
     Scheduled,
     Expired,
     Spent,
+    Void,
 }
 
 impl Source {
@@ -72,7 +83,12 @@ impl Source {
 
 impl Lot {
     pub fn is_active(&self, at: DateTime<Utc>) -> bool {
-        self.effective_at <= at && !self.has_lapsed(at)
+        self.effective_at <= at && !self.has_lapsed(at) && !self.is_void
+    }
+
+    /// Whether anything can still happen to it by itself: it has credits, to spend or set aside.
+    pub fn is_open(&self) -> bool {
+        self.remaining > Credits::ZERO || self.held > Credits::ZERO
     }
 
     pub fn has_lapsed(&self, at: DateTime<Utc>) -> bool {
@@ -80,10 +96,12 @@ impl Lot {
     }
 
     pub fn state(&self, at: DateTime<Utc>) -> LotState {
-        if self.remaining == Credits::ZERO {
-            LotState::Spent
-        } else if self.has_lapsed(at) {
+        if self.is_void {
+            LotState::Void
+        } else if self.has_lapsed(at) && (self.is_open() || self.lost > Credits::ZERO) {
             LotState::Expired
+        } else if !self.is_open() {
+            LotState::Spent
         } else if self.effective_at > at {
             LotState::Scheduled
         } else {
@@ -91,19 +109,28 @@ impl Lot {
         }
     }
 
-    /// Rule 3: lower priority, then earlier expiry (never last), then older. The number settles what two
-    /// lots of the same instant leave open.
-    pub fn spend_order(&self, other: &Self) -> Ordering {
+    /// Its place in the order of rule 3: lower priority, then earlier expiry (never last), then older. The
+    /// number settles what two lots of the same instant leave open.
+    pub fn rank(&self) -> Rank {
         let never = DateTime::<Utc>::MAX_UTC;
-        let rank = |lot: &Self| (lot.priority, lot.expires_at.unwrap_or(never), lot.created_at, lot.number);
-        rank(self).cmp(&rank(other))
+        Rank(self.priority, self.expires_at.unwrap_or(never), self.created_at, self.number)
+    }
+
+    pub fn spend_order(&self, other: &Self) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl Rank {
+    pub const fn number(&self) -> LotNumber {
+        self.3
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{at, lot};
+    use crate::domain::testing::{at, credits, lot};
 
     #[test]
     fn a_lot_is_active_from_its_first_instant_until_just_before_its_last() {
@@ -116,6 +143,32 @@ mod tests {
         assert_eq!(lot.state(at(10)), LotState::Active);
         assert_eq!(lot.state(at(20)), LotState::Expired);
         assert_eq!(Lot { remaining: Credits::ZERO, ..lot }.state(at(10)), LotState::Spent);
+    }
+
+    #[test]
+    fn a_void_lot_is_void_whatever_else_it_is() {
+        let void = Lot { is_void: true, effective_at: at(10), expires_at: Some(at(20)), ..lot(1, 5) };
+        for seconds in [9, 10, 20] {
+            assert!(!void.is_active(at(seconds)));
+            assert_eq!(void.state(at(seconds)), LotState::Void);
+        }
+        assert_eq!(Lot { remaining: Credits::ZERO, ..void }.state(at(10)), LotState::Void);
+    }
+
+    #[test]
+    fn a_lot_that_is_held_whole_is_not_spent() {
+        let held = Lot { remaining: Credits::ZERO, held: credits(5), expires_at: Some(at(20)), ..lot(1, 5) };
+        assert!(held.is_open());
+        assert_eq!(held.state(at(19)), LotState::Active);
+        assert_eq!(held.state(at(20)), LotState::Expired);
+    }
+
+    #[test]
+    fn a_lot_that_was_spent_in_time_stays_spent_and_one_that_was_not_expired() {
+        let empty = Lot { remaining: Credits::ZERO, expires_at: Some(at(20)), ..lot(1, 5) };
+        assert!(!empty.is_open());
+        assert_eq!(empty.state(at(30)), LotState::Spent);
+        assert_eq!(Lot { lost: credits(2), ..empty }.state(at(30)), LotState::Expired);
     }
 
     #[test]

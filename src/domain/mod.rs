@@ -7,51 +7,87 @@
 //!
 //! 1. **Credits are whole numbers.** [`Credits`] never go below zero; an [`Amount`] that is asked for is
 //!    between 1 and 1,000,000,000,000. Arithmetic is checked; there are no floats.
-//! 2. **Credits live in lots.** A [`Lot`] is active at `t` when `effective_at <= t < expires_at`. What an
-//!    account has *available* is the sum of what remains in its active lots, judged at the moment of every
-//!    command and every read: a lapsed credit cannot be spent, whether or not anything has swept it up.
+//! 2. **Credits live in lots.** A [`Lot`] is active at `t` when `effective_at <= t < expires_at` and it is not
+//!    void. What an account has *available* is the sum of what remains in its active lots, less what it owes,
+//!    and never below zero. It is judged at the moment of every command and every read: a lapsed credit cannot
+//!    be spent, whether or not anything has swept it up.
 //! 3. **Lots are spent in a fixed order:** lower priority first, then the one that expires earlier (a lot
 //!    that never expires comes last), then the older one.
 //! 4. **A spend is all or nothing.** A [`Shortfall`] changes nothing and names what was needed, what is
 //!    available and what is missing.
-//! 5. **A spend may have to leave something.** With a `min_balance` in the catalog, no spend may leave less
-//!    than that available.
-//! 6. **Every change is one entry.** An [`Entry`] holds the change, the balances before and after, and how
-//!    much moved in which lot. Entries are numbered 1, 2, 3 … per account without gaps, and are never
-//!    changed or deleted.
-//! 7. **Lapsed lots are settled first.** Before a command is decided, each lot that lapsed since the last
-//!    one gets an entry of its own, dated at the moment when it lapsed. So history always adds up to what
-//!    is available, and a job that is late is never noticed.
-//! 8. **Time never runs backwards on an account.** A command dated up to [`CLOCK_SLACK`] before the
-//!    account's last entry is lifted to it; one dated further back is refused.
-//! 9. **A command is carried out once.** It bears an [`IdempotencyKey`], bound to a [`Fingerprint`] of its
-//!    content. The same key and content returns the first answer; the same key with other content is
-//!    refused. A refused command leaves no trace, so its key may succeed later.
+//! 5. **Spends have limits.** With a `min_balance`, no spend and no hold may leave less than that available.
+//!    With caps, an account makes at most so many of them in one UTC hour and one UTC day. A spend at another
+//!    price than the spender agreed to is refused.
+//! 6. **A hold sets credits aside** in spend order: they remain the account's, and nobody can spend them.
+//!    Capture takes up to what is held, first drawn first, and returns the rest to the lots it came from;
+//!    capture of more takes the rest from what is available (down to nothing: the work is done), or is
+//!    refused whole and leaves the hold as it was. Release returns all. A hold that is past its time counts as
+//!    released at that moment; until then its credits can be captured even if their lot has lapsed meanwhile.
+//! 7. **A refund returns credits of a spend or a capture** to the lots that they came from, last taken first:
+//!    whole or in parts, never more than was taken. Where such a lot has ended meanwhile, the credits end
+//!    again at once, by an entry of their own, unless the refund gives a grace: then they come back as a new
+//!    lot of that life.
+//! 8. **A void ends a lot** and takes what remains in it; it is refused while a part of the lot is held. An
+//!    adjustment gives a new lot, or takes in spend order what is available.
+//! 9. **A clawback takes back what was bought** when its money went back, from the bought lot alone, up to a
+//!    total that counts all earlier clawbacks of the lot. What was spent already becomes *debt*, or is
+//!    forgiven; what lapsed unspent is let go. The next grant or adjustment pays debt first. A reinstatement is
+//!    the reverse, in reverse order; debt that was paid meanwhile comes back as a lot of its own.
+//! 10. **Unlimited use costs nothing:** until its moment, a spend takes no credits and a hold sets none aside;
+//!     the entry says what it would have cost.
+//! 11. **Every change is one entry.** An [`Entry`] holds the change, the balances before and after, and how
+//!     much moved in which lot. Entries are numbered 1, 2, 3 … per account without gaps, and are never
+//!     changed or deleted.
+//! 12. **Entries form a chain.** Each is hashed with the hash before it ([`chain`]), so that a later edit of
+//!     history is found.
+//! 13. **What falls due is settled first.** Before a command is decided, each lot that lapsed and each hold
+//!     that ran out since the last one gets an entry of its own, dated at the moment when it did, in the order
+//!     of these moments. So history always adds up to what is available, and a job that is late is never
+//!     noticed.
+//! 14. **Time never runs backwards on an account.** A command dated up to [`CLOCK_SLACK`] before the
+//!     account's last entry is lifted to it; one dated further back is refused.
+//! 15. **A command is carried out once.** It bears an [`IdempotencyKey`], bound to a [`Fingerprint`] of its
+//!     content. The same key and content returns the first answer; the same key with other content is
+//!     refused. A refused command leaves no trace, so its key may succeed later.
 //!
 //! # Reading order
 //!
-//! [`credits`] and [`id`] are the vocabulary. A [`Command`](command::Command) meets an
-//! [`Account`](account::Account) in [`decide`], which answers with an [`Entry`](entry::Entry) or a
-//! [`Refusal`]. [`catalog`] says what actions cost; [`level`] says when to warn.
+//! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
+//! with an [`Entry`] or a [`Refusal`]. [`replay`] keeps the books a second time, to check them. [`catalog`]
+//! says what actions cost; [`level`] says when to warn.
 
 pub mod account;
 pub mod catalog;
+pub mod chain;
 pub mod command;
 pub mod credits;
 pub mod entry;
+pub mod explain;
+pub mod hold;
 pub mod id;
+pub mod key;
 pub mod level;
 pub mod lot;
+pub mod note;
 #[cfg(test)]
 mod properties;
+pub mod replay;
 #[cfg(test)]
 mod testing;
 
-pub use account::{Account, CLOCK_SLACK, Quote, Receipt, Refusal, Shortfall, decide};
+pub use account::{Account, Allocation, CLOCK_SLACK, Quote, Receipt, Refusal, Shortfall, decide};
 pub use catalog::Catalog;
-pub use command::{Act, Command, Fingerprint, Grant, IdempotencyKey, Spend};
+pub use chain::Chain;
+pub use command::{
+    Act, Adjust, Adjustment, Capture, Charge, Clawback, Command, Grace, Grant, Limits, Refund, Reinstate,
+    Release, Spend, Unlimited, Void, WhenSpent,
+};
 pub use credits::{Amount, Credits};
-pub use entry::{Entry, Kind, Movement};
+pub use entry::{Clawed, Entry, Kind, Movement};
+pub use explain::Explanation;
+pub use hold::{Hold, HoldLife};
 pub use id::{AccountId, LotNumber, UserId, Version};
+pub use key::{Fingerprint, IdempotencyKey, KeyDigest};
 pub use level::Level;
 pub use lot::{Lot, LotState, Priority, Source};
+pub use replay::{Replay, Violation};

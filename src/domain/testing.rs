@@ -1,21 +1,18 @@
 //! What the tests of this room build their cases from.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Account, AccountId, Act, Amount, Command, Credits, Grant, IdempotencyKey, Lot, LotNumber, Priority,
-    Source, Spend, Version,
-    catalog::{ActionKey, Price},
-    command::Description,
+    Account, AccountId, Act, Amount, Charge, Command, Credits, Grace, Grant, IdempotencyKey, Limits, Lot,
+    LotNumber, Priority, Source, Spend, catalog::ActionKey, note::Description,
 };
 
 /// An account that has no history yet.
 pub fn new_account() -> Account {
-    let id = AccountId::from(uuid::Uuid::from_u128(7));
-    Account::restore(id, Version::default(), None, LotNumber::default(), Vec::new())
+    Account::new(AccountId::from(uuid::Uuid::from_u128(7)))
 }
 
-/// A moment, in seconds from the beginning of the tests' time.
+/// A moment, in seconds from the beginning of the tests' time, which is a full UTC hour.
 pub fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
@@ -32,6 +29,14 @@ pub fn key(text: &str) -> IdempotencyKey {
     IdempotencyKey::parse(text).unwrap()
 }
 
+pub fn reason() -> Description {
+    Description::parse("Because").unwrap()
+}
+
+pub fn grace(seconds: i64) -> Grace {
+    Grace::try_from(TimeDelta::seconds(seconds)).unwrap()
+}
+
 pub fn lot(number: i64, remaining: i64) -> Lot {
     Lot {
         number: LotNumber(number),
@@ -39,6 +44,9 @@ pub fn lot(number: i64, remaining: i64) -> Lot {
         priority: Source::SignUp.default_priority(),
         granted: credits(remaining),
         remaining: credits(remaining),
+        held: Credits::ZERO,
+        lost: Credits::ZERO,
+        is_void: false,
         effective_at: at(0),
         expires_at: None,
         created_at: at(0),
@@ -58,10 +66,10 @@ pub fn grant(number: i64) -> Grant {
 
 pub fn spend(action: &str, cost: i64) -> Spend {
     let action = ActionKey::try_from(action.to_owned()).unwrap();
-    let price = Price { action, units: None, cost: amount(cost) };
-    Spend { price, agreed: amount(cost), min_balance: Credits::ZERO }
+    let charge = Charge { action: Some(action), units: None, cost: amount(cost) };
+    Spend { charge, agreed: amount(cost), limits: Limits::default(), description: None }
 }
 
 pub fn command(account: &Account, name: &str, act: Act) -> Command {
-    Command { account: account.id(), key: key(name), act }
+    Command::new(account.id(), key(name), act)
 }

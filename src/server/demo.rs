@@ -8,7 +8,7 @@ use super::{
     store::people::{self, Role},
 };
 use crate::{
-    domain::{AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend, command::Description},
+    domain::{AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend, note::Description},
     problem::Problem,
 };
 
@@ -67,25 +67,23 @@ async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error>
     let mut acts = vec![Act::Grant(bonus)];
     for (action, runs) in state.catalog.actions.iter().zip(RUNS) {
         // An action that is priced by unit has no price without a number of them.
-        let Ok(price) = action.price(None) else { continue };
-        let agreed = price.cost;
-        acts.extend((0..runs).map(|_| {
-            Act::Spend(Spend { price: price.clone(), agreed, min_balance: state.catalog.min_balance })
-        }));
+        let Ok(charge) = action.price(None) else { continue };
+        let spend = Spend { agreed: charge.cost, charge, limits: state.catalog.limits, description: None };
+        acts.extend((0..runs).map(|_| Act::Spend(spend.clone())));
     }
     let commands = acts
         .into_iter()
         .enumerate()
         .map(|(number, act)| {
             let key = IdempotencyKey::parse(&format!("demo-{number}")).map_err(Error::internal)?;
-            Ok(Command { account, key, act })
+            Ok(Command::new(account, key, act))
         })
         .collect::<Result<Vec<_>, Error>>()?;
 
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
     // A dear catalog may refuse some of the spends; what was refused is simply not in the history.
-    state.ledger.execute_in(&mut transaction, state.ledger.bucket(account), &commands).await?;
+    state.ledger.execute_in(&mut transaction, account, &commands).await?;
     transaction.commit().await?;
     Ok(())
 }

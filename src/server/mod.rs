@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod error;
+pub mod jobs;
 pub mod layers;
 pub mod ledger;
 pub mod spending;

@@ -1,10 +1,12 @@
 //! Running an action: what it would cost, and paying for it.
 
+use std::sync::Arc;
+
 use super::{AppState, Error, store::people::User};
 use crate::{
     domain::{
-        Act, Amount, Command, Entry, IdempotencyKey, Receipt, Spend,
-        catalog::{Action, NoPrice, Price, Units},
+        Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
+        catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
     views::QuoteView,
@@ -24,10 +26,10 @@ pub async fn quote(
     order: &Order<'_>,
     key: String,
 ) -> Result<QuoteView, Error> {
-    let (action, price) = price(state, order)?;
+    let (action, charge) = price(state, order)?;
     let account = state.ledger.account(member.account).await?;
-    let quote = account.quote(price.cost, state.catalog.min_balance, state.clock.now());
-    Ok(QuoteView::of(action, &price, quote, &account, key))
+    let quote = account.quote(charge.cost, state.catalog.limits.min_balance, state.clock.now());
+    Ok(QuoteView::of(action, &charge, quote, &account, key))
 }
 
 /// Takes what the order costs, if that is what the member was shown. With the same key it happens once.
@@ -38,27 +40,31 @@ pub async fn spend(
     agreed: Amount,
     key: IdempotencyKey,
 ) -> Result<Receipt, Error> {
-    let (_, price) = price(state, order)?;
-    let spend = Spend { price, agreed, min_balance: state.catalog.min_balance };
-    let command = Command { account: member.account, key, act: Act::Spend(spend) };
-    let receipt = state.ledger.execute_one(command).await?;
-    Ok(receipt.map_err(|refusal| Problem::refused(refusal, state.catalog.insufficient_status))?)
+    let (_, charge) = price(state, order)?;
+    let spend = Spend { charge, agreed, limits: state.catalog.limits, description: None };
+    let answer = state.ledger.execute(Command::new(member.account, key, Act::Spend(spend))).await?;
+    let (status, now) = (state.catalog.insufficient_status, state.clock.now());
+    Ok(answer.map_err(|refusal| Problem::refused(refusal, status, now))?)
 }
 
 /// The spend that was made under this key, if one was.
-pub async fn spent(state: &AppState, member: &User, key: IdempotencyKey) -> Result<Option<Entry>, Error> {
+pub async fn spent(
+    state: &AppState,
+    member: &User,
+    key: IdempotencyKey,
+) -> Result<Option<Arc<Entry>>, Error> {
     state.ledger.answered(member.account, key).await
 }
 
-fn price<'a>(state: &'a AppState, order: &Order<'_>) -> Result<(&'a Action, Price), Problem> {
+fn price<'a>(state: &'a AppState, order: &Order<'_>) -> Result<(&'a Action, Charge), Problem> {
     let action = state.catalog.action(order.action).ok_or(Problem::UnknownAction)?;
     let units = order.units.map(|typed| {
         let number = typed.trim().parse::<i64>().ok();
         number.and_then(|number| Units::try_from(number).ok()).ok_or(Problem::UnitsInvalid)
     });
-    let price = action.price(units.transpose()?).map_err(|reason| match reason {
+    let charge = action.price(units.transpose()?).map_err(|reason| match reason {
         NoPrice::UnitsMissing => Problem::UnitsInvalid,
         NoPrice::UnitsNotTaken => Problem::UnitsNotTaken,
     })?;
-    Ok((action, price))
+    Ok((action, charge))
 }

@@ -23,7 +23,7 @@ async fn every_entry_is_on_exactly_one_page_and_every_page_leads_back(pool: PgPo
     let account = app.account_of("ada@example.com").await;
     for number in 0..60 {
         let command = grant(account, &format!("grant-{number}"), 1, None);
-        app.state.ledger.execute_one(command).await.unwrap().unwrap();
+        app.state.ledger.execute(command).await.unwrap().unwrap();
     }
     let newest = ada.page("/history").await;
     assert_eq!((rows(&newest), link(&newest, "prev")), (25, None));

@@ -1,9 +1,16 @@
 //! The engine, through `execute`: concurrency, idempotency, and what the database itself refuses.
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use scrip::{
     domain::{AccountId, Command, Kind, Refusal, Version},
-    server::{AppState, Error, clock::Clock, ledger::Ledger, store},
+    problem::Problem,
+    server::{
+        AppState, Error,
+        clock::Clock,
+        ledger::{Ledger, verify::verify},
+        store,
+    },
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use uuid::Uuid;
@@ -12,35 +19,10 @@ use crate::support::{CATALOG, account, credits, grant, noon, spend, state};
 
 const ALL: usize = 1_000;
 
-/// What must hold of any account at any time, read from the database and not through the engine.
-async fn check(pool: &PgPool, account: AccountId) {
-    let broken = sqlx::query_scalar!(
-        r#"with ordered as (
-               select entries.*,
-                      row_number() over (order by version) as place,
-                      lag(balance_after, 1, 0) over (order by version) as carried
-               from entries
-               where account_id = $1
-           ),
-           moved as (
-               select pair.lot, sum(pair.change) as change
-               from ordered,
-                    lateral (
-                        select movements[i] as lot, movements[i + 1] as change
-                        from generate_series(1, cardinality(movements), 2) as i
-                    ) as pair
-               group by pair.lot
-           )
-           select (select count(*) from ordered where version <> place or balance_before <> carried)
-                + (select count(*) from lots left join moved on moved.lot = lots.number
-                   where lots.account_id = $1 and lots.remaining is distinct from moved.change)
-                + (select count(*) from accounts where id = $1 and (
-                       balance <> (select coalesce(sum(remaining), 0) from lots where account_id = $1)
-                    or version <> (select count(*) from ordered)
-                  )) as "broken!""#,
-        Uuid::from(account),
-    );
-    assert_eq!(broken.fetch_one(pool).await.unwrap(), 0, "the ledger of {account} adds up");
+/// What must hold of the whole ledger at any time.
+async fn check(pool: &PgPool) {
+    let report = verify(pool, None, |_, _| {}).await.unwrap();
+    assert_eq!(report.violations, 0, "{:?}", report.told);
 }
 
 async fn versions(ledger: &Ledger, account: AccountId) -> Vec<i64> {
@@ -59,7 +41,7 @@ async fn of_sixty_four_parallel_spends_exactly_as_many_succeed_as_there_are_cred
     let spends = (0..64).map(|number| {
         let command = spend(&state, account, &format!("spend-{number}"), "render", None);
         let ledger = state.ledger.clone();
-        tokio::spawn(async move { ledger.execute_one(command).await.unwrap() })
+        tokio::spawn(async move { ledger.execute(command).await.unwrap() })
     });
     let spends: Vec<_> = spends.collect();
     let (mut spent, mut refused) = (0, 0);
@@ -79,7 +61,7 @@ async fn of_sixty_four_parallel_spends_exactly_as_many_succeed_as_there_are_cred
     assert_eq!((spent, refused), (10, 54));
     let expected: Vec<i64> = (1..=11).collect();
     assert_eq!(versions(&state.ledger, account).await, expected, "the grant and ten spends");
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -91,14 +73,14 @@ async fn two_engines_on_one_database_keep_each_other_right(pool: PgPool) {
         let state = if number % 2 == 0 { &one } else { &other };
         let command = spend(state, account, &format!("spend-{number}"), "render", None);
         let ledger = state.ledger.clone();
-        tokio::spawn(async move { ledger.execute_one(command).await.unwrap().is_ok() })
+        tokio::spawn(async move { ledger.execute(command).await.unwrap().is_ok() })
     });
     let mut spent = 0;
     for answer in spends.collect::<Vec<_>>() {
         spent += usize::from(answer.await.unwrap());
     }
     assert_eq!(spent, 10);
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -108,7 +90,7 @@ async fn one_key_sent_many_times_at_once_spends_once(pool: PgPool) {
     let tries = (0..32).map(|_| {
         let command = spend(&state, account, "the-same", "render", None);
         let ledger = state.ledger.clone();
-        tokio::spawn(async move { ledger.execute_one(command).await.unwrap().unwrap() })
+        tokio::spawn(async move { ledger.execute(command).await.unwrap().unwrap() })
     });
     let mut first = 0;
     for answer in tries.collect::<Vec<_>>() {
@@ -118,7 +100,7 @@ async fn one_key_sent_many_times_at_once_spends_once(pool: PgPool) {
     }
     assert_eq!(first, 1);
     assert_eq!(versions(&state.ledger, account).await, [1, 2]);
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -127,25 +109,16 @@ async fn a_key_used_again_with_other_content_is_refused(pool: PgPool) {
     let account = account(&state, "ada@example.com").await;
     let first = spend(&state, account, "key", "render", None);
     let other = spend(&state, account, "key", "complete", Some(1));
-    assert!(state.ledger.execute_one(first).await.unwrap().is_ok());
-    assert_eq!(state.ledger.execute_one(other).await.unwrap(), Err(Refusal::KeyReused));
+    assert!(state.ledger.execute(first).await.unwrap().is_ok());
+    assert_eq!(state.ledger.execute(other).await.unwrap(), Err(Refusal::KeyReused));
 }
 
 #[sqlx::test]
 async fn a_batch_answers_each_command_alone(pool: PgPool) {
     let state = ready(pool.clone()).await;
     let first = account(&state, "first@example.com").await;
-    let bucket = state.ledger.bucket(first);
-    let mut neighbours = vec![first];
-    for number in 0.. {
-        let another = account(&state, &format!("user-{number}@example.com")).await;
-        if state.ledger.bucket(another) == bucket {
-            neighbours.push(another);
-        }
-        if neighbours.len() == 3 {
-            break;
-        }
-    }
+    let neighbours =
+        [first, account(&state, "second@example.com").await, account(&state, "third@example.com").await];
     let mut commands: Vec<Command> = Vec::new();
     for account in &neighbours {
         commands.push(spend(&state, *account, "a", "complete", Some(8_000)));
@@ -157,8 +130,8 @@ async fn a_batch_answers_each_command_alone(pool: PgPool) {
     let nobody = AccountId::from(Uuid::nil());
     commands.push(spend(&state, nobody, "a", "render", None));
 
-    let answers = state.ledger.execute(bucket, &commands).await.unwrap();
-    assert_eq!(answers.len(), commands.len());
+    let answers = commands.iter().map(|command| state.ledger.execute(command.clone()));
+    let answers: Vec<_> = join_all(answers).await.into_iter().map(Result::unwrap).collect();
     for answers in answers[..commands.len() - 1].chunks(5) {
         assert!(answers[0].as_ref().is_ok_and(|answer| !answer.replayed), "4 of 10");
         assert!(matches!(answers[1], Err(Refusal::Insufficient(_))), "7 of 6");
@@ -172,8 +145,8 @@ async fn a_batch_answers_each_command_alone(pool: PgPool) {
     assert_eq!(answers.last().unwrap(), &Err(Refusal::UnknownAccount));
     for account in neighbours {
         assert_eq!(state.ledger.account(account).await.unwrap().balance(), credits(4));
-        check(&pool, account).await;
     }
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -182,7 +155,7 @@ async fn what_lapses_is_gone_at_once_and_written_by_the_next_command(pool: PgPoo
     let state = state(pool.clone(), clock.clone(), CATALOG).await;
     let account = account(&state, "ada@example.com").await;
     let expires_at = noon() + TimeDelta::hours(1);
-    state.ledger.execute_one(grant(account, "bonus", 5, Some(expires_at))).await.unwrap().unwrap();
+    state.ledger.execute(grant(account, "bonus", 5, Some(expires_at))).await.unwrap().unwrap();
 
     clock.set(expires_at + TimeDelta::hours(1));
     let now = clock.now();
@@ -192,12 +165,11 @@ async fn what_lapses_is_gone_at_once_and_written_by_the_next_command(pool: PgPoo
     let written = sqlx::query_scalar!("select count(*) from entries").fetch_one(&pool).await.unwrap();
     assert_eq!(written, Some(2), "reading writes nothing");
 
-    let answer =
-        state.ledger.execute_one(spend(&state, account, "s", "render", None)).await.unwrap().unwrap();
+    let answer = state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap().unwrap();
     assert_eq!(answer.entry.version, Version(4));
     let after = state.ledger.history(account, None, ALL).await.unwrap().entries;
     assert_eq!(after[1..], told, "what was told is what was written");
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -206,12 +178,12 @@ async fn a_clock_that_was_set_back_is_refused_and_nothing_is_written(pool: PgPoo
     let state = state(pool.clone(), clock.clone(), CATALOG).await;
     let account = account(&state, "ada@example.com").await;
     clock.set(noon() - TimeDelta::minutes(2));
-    let answer = state.ledger.execute_one(spend(&state, account, "s", "render", None)).await.unwrap();
+    let answer = state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap();
     assert_eq!(answer, Err(Refusal::ClockBehind { last_entry_at: noon() }));
     clock.set(noon() - TimeDelta::seconds(59));
-    let answer = state.ledger.execute_one(spend(&state, account, "s", "render", None)).await.unwrap();
+    let answer = state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap();
     assert_eq!(answer.unwrap().entry.at, noon());
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
@@ -224,9 +196,11 @@ async fn history_cannot_be_changed(pool: PgPool) {
         "delete from entries",
         "truncate entries",
         "truncate accounts cascade",
+        "delete from accounts",
+        "delete from lots",
     ] {
         let error = sqlx::raw_sql(statement).execute(&pool).await.unwrap_err();
-        assert!(error.to_string().contains("entries are never changed or deleted"), "{statement}: {error}");
+        assert!(error.to_string().contains("are never changed or deleted"), "{statement}: {error}");
     }
 }
 
@@ -235,22 +209,28 @@ async fn the_database_refuses_what_the_law_would_never_write(pool: PgPool) {
     let state = ready(pool.clone()).await;
     account(&state, "ada@example.com").await;
     for (statement, constraint) in [
-        ("update lots set remaining = -1", "lots_remaining_within_granted"),
-        ("update lots set remaining = granted + 1", "lots_remaining_within_granted"),
+        ("update lots set remaining = -1", "lots_remaining_not_negative"),
+        ("update lots set remaining = granted + 1", "lots_within_granted"),
+        ("update lots set held = 1", "lots_within_granted"),
         ("update accounts set balance = -1", "accounts_balance_not_negative"),
+        ("update accounts set debt = -1", "accounts_debt_not_negative"),
         ("update lots set expires_at = effective_at", "lots_expire_after_they_start"),
         ("insert into entries select * from entries", "entries_pkey"),
         (
-            "insert into entries (bucket, account_id, version, at, balance_before, balance_after, kind,
-                                  movements, key_digest, fingerprint)
-             select bucket, account_id, 2, at, 1, 0, 'spend', '{1,-1}', key_digest, fingerprint
+            "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link)
+             select bucket, account_id, 2, at, 0, 's', '1:-1', 0
              from entries",
-            "entries_spend_has_price",
+            "entries_key_unless_the_law_acted",
         ),
         (
-            "insert into entries (bucket, account_id, version, at, balance_before, balance_after, kind,
-                                  movements, description, key_digest, fingerprint)
-             select bucket, account_id, 2, at, 0, 1, kind, movements, description, key_digest, fingerprint
+            "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link, key, fingerprint)
+             select bucket, account_id, 2, at, 0, 'z', '1:-1', 0, 7, 7
+             from entries",
+            "entries_kind_known",
+        ),
+        (
+            "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link, key, fingerprint)
+             select bucket, account_id, 2, at, 1, kind, movements, link, key, fingerprint
              from entries",
             "entries_key",
         ),
@@ -267,8 +247,8 @@ async fn a_balance_that_is_not_the_sum_of_its_lots_is_noticed_before_anything_is
     let state = ready(pool.clone()).await;
     let account = account(&state, "ada@example.com").await;
     sqlx::raw_sql("update accounts set balance = balance + 1").execute(&pool).await.unwrap();
-    let error = state.ledger.execute_one(spend(&state, account, "s", "render", None)).await.unwrap_err();
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("not the sum of its lots"));
+    let answer = state.ledger.execute(spend(&state, account, "s", "render", None)).await;
+    assert!(matches!(answer, Err(Error::Internal(_))), "{answer:?}");
 }
 
 #[sqlx::test]
@@ -280,7 +260,7 @@ async fn what_was_granted_and_spent_reads_back_as_it_was_decided(pool: PgPool) {
         grant(account, "g", 5, Some(noon() + TimeDelta::days(3_650))),
         spend(&state, account, "s", "complete", Some(12_345)),
     ] {
-        decided.push(state.ledger.execute_one(command).await.unwrap().unwrap().entry);
+        decided.push(state.ledger.execute(command).await.unwrap().unwrap().entry);
     }
     decided.reverse();
     let read = state.ledger.history(account, None, 2).await.unwrap().entries;
@@ -305,37 +285,30 @@ async fn who_waits_too_long_for_an_account_is_told_to_come_back(pool: PgPool) {
     let account = account(&state, "ada@example.com").await;
     let mut holder = pool.begin().await.unwrap();
     sqlx::raw_sql("select * from accounts for update").execute(&mut *holder).await.unwrap();
-    let waited = state.ledger.execute_one(spend(&state, account, "s", "render", None)).await;
-    assert!(matches!(waited, Err(Error::Unavailable(_))), "{waited:?}");
+    let waited = state.ledger.execute(spend(&state, account, "s", "render", None)).await;
+    assert!(matches!(waited, Err(Error::Problem(Problem::Unavailable))), "{waited:?}");
     holder.rollback().await.unwrap();
-    let again = state.ledger.execute_one(spend(&state, account, "s", "render", None)).await.unwrap();
+    let again = state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap();
     assert!(!again.unwrap().replayed);
-    check(&pool, account).await;
+    check(&pool).await;
 }
 
 #[sqlx::test]
 async fn batches_over_the_same_accounts_in_opposite_order_do_not_block_each_other(pool: PgPool) {
     let state = ready(pool.clone()).await;
     let first = account(&state, "first@example.com").await;
-    let bucket = state.ledger.bucket(first);
-    let mut second = first;
-    for number in 0.. {
-        second = account(&state, &format!("user-{number}@example.com")).await;
-        if state.ledger.bucket(second) == bucket {
-            break;
-        }
-    }
+    let second = account(&state, "second@example.com").await;
     let batches = (0..20).map(|number| {
         let order = if number % 2 == 0 { [first, second] } else { [second, first] };
         let commands = order.map(|account| grant(account, &format!("grant-{number}"), 1, None));
         let ledger = state.ledger.clone();
-        tokio::spawn(async move { ledger.execute(bucket, &commands).await.unwrap() })
+        tokio::spawn(async move { join_all(commands.map(|command| ledger.execute(command))).await })
     });
     for answers in batches.collect::<Vec<_>>() {
-        assert!(answers.await.unwrap().iter().all(Result::is_ok));
+        assert!(answers.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
     }
     for account in [first, second] {
         assert_eq!(state.ledger.account(account).await.unwrap().balance(), credits(30));
-        check(&pool, account).await;
     }
+    check(&pool).await;
 }

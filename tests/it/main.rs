@@ -5,9 +5,11 @@
 mod embedded;
 mod history;
 mod ledger;
+mod migration;
 mod outage;
 mod people;
 mod program;
 mod spending;
 mod support;
 mod urls;
+mod verify;

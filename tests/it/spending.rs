@@ -213,7 +213,7 @@ async fn what_is_about_to_lapse_pays_first_and_is_named(pool: PgPool) {
     let ada = app.member("ada@example.com").await;
     let account = app.account_of("ada@example.com").await;
     let soon = app.state.clock.now() + chrono::TimeDelta::days(3);
-    app.state.ledger.execute_one(grant(account, "bonus", 1, Some(soon))).await.unwrap().unwrap();
+    app.state.ledger.execute(grant(account, "bonus", 1, Some(soon))).await.unwrap().unwrap();
     let prompt = ada.page("/actions/complete?units=4000").await;
     let (bonus, sign_up) = (prompt.find("1 from Bonus credits"), prompt.find("1 from Sign-up credits"));
     assert!(bonus.is_some() && bonus < sign_up, "{prompt}");

@@ -7,7 +7,7 @@ use leptos::config::LeptosOptions;
 use reqwest::{Response, StatusCode, header, redirect::Policy};
 use scrip::{
     domain::{
-        AccountId, Act, Amount, Command, Credits, Grant, IdempotencyKey, Source, Spend, command::Description,
+        AccountId, Act, Amount, Command, Credits, Grant, IdempotencyKey, Source, Spend, note::Description,
     },
     router::router,
     server::{
@@ -198,10 +198,17 @@ pub async fn account(state: &AppState, email: &str) -> AccountId {
 
 /// A spend at what the catalog asks.
 pub fn spend(state: &AppState, account: AccountId, key: &str, action: &str, units: Option<i64>) -> Command {
+    command(account, key, Act::Spend(spending(state, action, units)))
+}
+
+pub fn spending(state: &AppState, action: &str, units: Option<i64>) -> Spend {
     let units = units.map(|units| units.try_into().unwrap());
-    let price = state.catalog.action(action).unwrap().price(units).unwrap();
-    let spend = Spend { agreed: price.cost, price, min_balance: state.catalog.min_balance };
-    Command { account, key: IdempotencyKey::parse(key).unwrap(), act: Act::Spend(spend) }
+    let charge = state.catalog.action(action).unwrap().price(units).unwrap();
+    Spend { agreed: charge.cost, charge, limits: state.catalog.limits, description: None }
+}
+
+pub fn reason() -> Description {
+    Description::parse("Because").unwrap()
 }
 
 pub fn grant(account: AccountId, key: &str, number: i64, expires_at: Option<DateTime<Utc>>) -> Command {
@@ -213,5 +220,9 @@ pub fn grant(account: AccountId, key: &str, number: i64, expires_at: Option<Date
         expires_at,
         description: Description::parse("Bonus").unwrap(),
     };
-    Command { account, key: IdempotencyKey::parse(key).unwrap(), act: Act::Grant(grant) }
+    command(account, key, Act::Grant(grant))
+}
+
+pub fn command(account: AccountId, key: &str, act: Act) -> Command {
+    Command::new(account, IdempotencyKey::parse(key).unwrap(), act)
 }

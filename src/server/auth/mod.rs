@@ -25,7 +25,7 @@ use super::{
     store::people::{self, Role, User},
 };
 use crate::{
-    domain::{AccountId, Act, Catalog, Command, Grant, IdempotencyKey, Source, UserId, command::Description},
+    domain::{AccountId, Act, Catalog, Command, Grant, IdempotencyKey, Source, UserId, note::Description},
     problem::Problem,
 };
 
@@ -105,8 +105,7 @@ impl Auth {
             return Err(Problem::EmailTaken.into());
         }
         if let Some(command) = self.sign_up_grant(account) {
-            let bucket = self.ledger.bucket(account);
-            for answer in self.ledger.execute_in(&mut transaction, bucket, &[command]).await? {
+            for answer in self.ledger.execute_in(&mut transaction, account, &[command]).await? {
                 answer.map_err(Error::internal)?;
             }
         }
@@ -126,7 +125,7 @@ impl Auth {
             description: Description::parse("Sign-up credits").expect("it is short"),
         };
         let key = IdempotencyKey::parse("sign-up").expect("it is visible ASCII");
-        Some(Command { account, key, act: Act::Grant(grant) })
+        Some(Command::new(account, key, Act::Grant(grant)))
     }
 
     /// Under a new session id, so that one that somebody planted before is worth nothing.

@@ -19,13 +19,14 @@ use toml::de::DeTable;
 
 use self::reader::{Flaws, Reader, integer, quoted};
 use crate::domain::{
-    Amount, Catalog,
+    Amount, Catalog, Limits,
     catalog::{Action, ActionKey, Cost, InsufficientStatus, SignUpGrant, Units},
 };
 
 /// Far above any sensible catalog, and small enough to read without a thought.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 pub const ACTIONS_MAX: usize = 100;
+pub const FAIR_USE_MAX: i64 = 1_000_000;
 pub const TITLE_CHARS_MAX: usize = 80;
 pub const SUMMARY_CHARS_MAX: usize = 200;
 pub const UNIT_CHARS_MAX: usize = 40;
@@ -137,13 +138,14 @@ fn read_catalog(file: &mut Reader<'_>) -> Option<Catalog> {
             }
         });
     let signup = file.table("signup", read_signup);
+    let fair_use = file.table("fair_use", read_fair_use);
     let mut lines_by_key = HashMap::new();
     let actions = file.tables("actions", ACTIONS_MAX, |action| read_action(action, &mut lines_by_key));
     Some(Catalog {
         name: name?,
         summary: summary?,
         signup,
-        min_balance: min_balance.unwrap_or_default(),
+        limits: Limits { min_balance: min_balance.unwrap_or_default(), ..fair_use.unwrap_or_default() },
         low_balance: low_balance.unwrap_or_default(),
         insufficient_status: insufficient_status.unwrap_or_default(),
         actions: actions?,
@@ -155,6 +157,13 @@ fn read_signup(signup: &mut Reader<'_>) -> Option<SignUpGrant> {
     let credits = signup.number("credits", "an amount", 1..=Amount::MAX.get());
     let expires_days = signup.number("expires_days", "a number of days", 1..=EXPIRES_DAYS_MAX);
     Some(SignUpGrant { credits: credits?, expires_days })
+}
+
+/// How many spends an account may make; without a cap, any number.
+fn read_fair_use(fair_use: &mut Reader<'_>) -> Option<Limits> {
+    let per_hour = fair_use.number("per_hour", "a number of spends", 1..=FAIR_USE_MAX);
+    let per_day = fair_use.number("per_day", "a number of spends", 1..=FAIR_USE_MAX);
+    Some(Limits { per_hour, per_day, ..Limits::default() })
 }
 
 fn read_action(action: &mut Reader<'_>, lines_by_key: &mut HashMap<ActionKey, usize>) -> Option<Action> {
@@ -245,6 +254,7 @@ mod tests {
             insufficient_status = 429
             signup.credits = 5
             signup.expires_days = 30
+            fair_use.per_day = 200
             actions = [
                 { key = "complete", title = "Code", unit = "tokens", units_per_credit = 2_000, round = "up" },
                 { key = "ask", title = "Ask", description = "One question.", cost = 0x10 },
@@ -252,7 +262,8 @@ mod tests {
         "#;
         let catalog = parse(text).unwrap();
         assert_eq!((catalog.name.as_str(), catalog.summary.as_str()), ("Code", "Writes code"));
-        assert_eq!((catalog.min_balance.get(), catalog.low_balance.get()), (1, 10));
+        assert_eq!((catalog.limits.min_balance.get(), catalog.low_balance.get()), (1, 10));
+        assert_eq!((catalog.limits.per_hour, catalog.limits.per_day), (None, Some(200)));
         assert_eq!(catalog.insufficient_status, InsufficientStatus::TooManyRequests);
         let signup = catalog.signup.unwrap();
         assert_eq!((signup.credits.get(), signup.expires_days), (5, Some(30)));
@@ -266,7 +277,7 @@ mod tests {
     fn what_a_file_leaves_out_has_a_default() {
         let catalog = parse(&format!("\u{feff}{HEAD}{ACTION}").replace('\n', "\r\n")).unwrap();
         assert_eq!(catalog.signup, None);
-        assert_eq!((catalog.min_balance.get(), catalog.low_balance.get()), (0, 0));
+        assert_eq!((catalog.limits, catalog.low_balance.get()), (Limits::default(), 0));
         assert_eq!(catalog.insufficient_status, InsufficientStatus::PaymentRequired);
         assert_eq!(catalog.action("render").unwrap().description, "");
     }
@@ -315,6 +326,10 @@ mod tests {
                 "[signup]\ncredits = 6\nlow_balance = 2",
                 "5: signup.low_balance: unknown key; remove it; the keys known here are credits, expires_days"
                     .into(),
+            ),
+            (
+                "[fair_use]\nper_hour = 0",
+                "4: fair_use.per_hour: 0 is not a number of spends; write a whole number from 1 to 1,000,000".into(),
             ),
             ("low_balanse = 2", "3: low_balanse: unknown key; did you mean low_balance?".into()),
             ("min = 2", "3: min: unknown key; did you mean min_balance?".into()),

@@ -9,7 +9,7 @@ pub mod sessions;
 use std::time::Duration;
 
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -25,6 +25,9 @@ const STATEMENT_TIMEOUT: &str = "10s";
 /// Below the one for statements, so that who waits for an account is told that, and sooner.
 const LOCK_TIMEOUT: &str = "5s";
 
+/// Shorter where a whole lane waits.
+const LANE_LOCK_TIMEOUT: &str = "1s";
+
 /// A pool that connects when it is first needed, so that the program can start and stay up while its
 /// database is away.
 pub fn connect(options: PgConnectOptions) -> PgPool {
@@ -39,6 +42,38 @@ pub fn connect(options: PgConnectOptions) -> PgPool {
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options)
+}
+
+/// Connections for the lanes of the ledger: at most one for each. Their statements are planned once, as the
+/// loops over indexes that they are written as (see `ledger`).
+pub fn connect_lanes(pool: &PgPool, lanes: usize) -> PgPool {
+    let options = pool.connect_options().as_ref().clone().options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+        ("enable_memoize", "off"),
+        ("lock_timeout", LANE_LOCK_TIMEOUT),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(u32::try_from(lanes).unwrap_or(CONNECTIONS_MAX))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A lane keeps its connection for as long as it works.
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options)
+}
+
+/// A connection that reads everything from one end to the other, however long that takes, along the indexes.
+pub async fn connect_auditor(pool: &PgPool) -> sqlx::Result<PgConnection> {
+    let options = pool.connect_options().as_ref().clone().options([
+        ("statement_timeout", "0"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("enable_sort", "off"),
+    ]);
+    PgConnection::connect_with(&options).await
 }
 
 /// Brings the database to the form that this program expects; one process at a time. It may take as long as

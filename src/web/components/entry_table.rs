@@ -44,7 +44,16 @@ fn EntryRow(entry: EntryView) -> impl IntoView {
     let kind = match entry.kind {
         KindView::Grant => "grant",
         KindView::Spend => "spend",
+        KindView::Hold => "hold",
+        KindView::Capture => "captured",
+        KindView::Release => "released",
+        KindView::Refund => "refund",
         KindView::Expiry => "expired",
+        KindView::Void => "void",
+        KindView::Adjustment => "adjustment",
+        KindView::Clawback => "clawback",
+        KindView::Reinstatement => "reinstated",
+        KindView::Unlimited => "unlimited",
     };
     let sign = if entry.delta < 0 { "minus" } else { "plus" };
     view! {

@@ -43,6 +43,7 @@ fn LotRow(lot: LotView) -> impl IntoView {
         LotState::Scheduled => ("scheduled", "Scheduled"),
         LotState::Expired => ("expired", "Expired"),
         LotState::Spent => ("spent", "Spent"),
+        LotState::Void => ("void", "Void"),
     };
     let expiry = match lot.expires_at {
         Some(at) => Either::Left(view! {

@@ -1,49 +1,121 @@
-//! Entries, as the ledger's tables hold them: written once, then only read.
+//! Entries: written once (`write`), then only read.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Bucket, corrupt};
-use crate::domain::{
-    Account, AccountId, Amount, Credits, Entry, Fingerprint, IdempotencyKey, Kind, LotNumber, Movement,
-    Version,
-    catalog::{ActionKey, Price, Units},
-    command::Description,
-    entry::Cause,
-};
+use super::{Bucket, entry_row::EntryRow};
+use crate::domain::{AccountId, Entry, IdempotencyKey, Version};
 
-/// The entries that answered earlier commands under these keys; one pair of account and key a command.
-pub async fn answers(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    commands: &[(AccountId, IdempotencyKey)],
-) -> sqlx::Result<Vec<Entry>> {
-    let (accounts, keys): (Vec<Uuid>, Vec<Vec<u8>>) =
-        commands.iter().map(|(account, key)| (Uuid::from(*account), key.digest().to_vec())).unzip();
+/// The entries that answered the commands with these keys (each the digest of account and key).
+pub async fn answers(conn: &mut PgConnection, bucket: Bucket, keys: &[i64]) -> sqlx::Result<Vec<Arc<Entry>>> {
     sqlx::query_as!(
         EntryRow,
-        r#"select entries.account_id,
-                  entries.version,
+        r#"select version,
+                  at,
+                  balance_after,
+                  key,
+                  fingerprint,
+                  link,
+                  kind as "kind!",
+                  account_id,
+                  movements,
+                  action,
+                  units,
+                  cost,
+                  about,
+                  until,
+                  debt_change,
+                  opened_lot,
+                  source::text as source,
+                  priority,
+                  effective_at,
+                  expires_at,
+                  description,
+                  reference,
+                  metadata::text as metadata,
+                  clawed_taken,
+                  clawed_owed,
+                  clawed_forgiven
+           from unnest($2::bigint[]) as asked (digest),
+                lateral (
+                    select *
+                    from entries
+                    where bucket = $1
+                      and key = asked.digest
+                    offset 0
+                ) as answer"#,
+        bucket.0,
+        keys,
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(EntryRow::read)
+    .collect()
+}
+
+/// The entry that answered the command with this key, if it was carried out.
+pub async fn answered(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+    key: IdempotencyKey,
+) -> sqlx::Result<Option<Arc<Entry>>> {
+    Ok(answers(conn, bucket, &[key.within(account).get()]).await?.pop())
+}
+
+/// Entries by account and version.
+pub async fn named(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    entries: &[(AccountId, Version)],
+) -> sqlx::Result<Vec<Arc<Entry>>> {
+    let (accounts, versions): (Vec<Uuid>, Vec<i64>) =
+        entries.iter().map(|(account, version)| (Uuid::from(*account), version.0)).unzip();
+    sqlx::query_as!(
+        EntryRow,
+        r#"select entries.version,
                   entries.at,
-                  entries.balance_before,
                   entries.balance_after,
-                  entries.kind::text as "kind!",
+                  entries.key,
+                  entries.fingerprint,
+                  entries.link,
+                  entries.kind as "kind!",
+                  entries.account_id,
                   entries.movements,
                   entries.action,
                   entries.units,
-                  entries.price,
+                  entries.cost,
+                  entries.about,
+                  entries.until,
+                  entries.debt_change,
+                  entries.opened_lot,
+                  entries.source::text as source,
+                  entries.priority,
+                  entries.effective_at,
+                  entries.expires_at,
                   entries.description,
-                  entries.key_digest,
-                  entries.fingerprint
-           from unnest($2::uuid[], $3::bytea[]) as asked (account_id, key_digest)
-           join entries
-             on entries.bucket = $1
-            and entries.account_id = asked.account_id
-            and entries.key_digest = asked.key_digest"#,
+                  entries.reference,
+                  entries.metadata::text as metadata,
+                  entries.clawed_taken,
+                  entries.clawed_owed,
+                  entries.clawed_forgiven
+           from unnest($2::uuid[], $3::bigint[]) as named (account_id, version),
+                lateral (
+                    select *
+                    from entries
+                    where bucket = $1
+                      and entries.account_id = named.account_id
+                      and entries.version = named.version
+                    offset 0
+                ) as entries"#,
         bucket.0,
         &accounts,
-        &keys,
+        &versions,
     )
     .fetch_all(conn)
     .await?
@@ -59,22 +131,35 @@ pub async fn history(
     account: AccountId,
     before: Option<Version>,
     limit: usize,
-) -> sqlx::Result<Vec<Entry>> {
+) -> sqlx::Result<Vec<Arc<Entry>>> {
     sqlx::query_as!(
         EntryRow,
-        r#"select account_id,
-                  version,
+        r#"select version,
                   at,
-                  balance_before,
                   balance_after,
-                  kind::text as "kind!",
+                  key,
+                  fingerprint,
+                  link,
+                  kind as "kind!",
+                  account_id,
                   movements,
                   action,
                   units,
-                  price,
+                  cost,
+                  about,
+                  until,
+                  debt_change,
+                  opened_lot,
+                  source::text as source,
+                  priority,
+                  effective_at,
+                  expires_at,
                   description,
-                  key_digest,
-                  fingerprint
+                  reference,
+                  metadata::text as metadata,
+                  clawed_taken,
+                  clawed_owed,
+                  clawed_forgiven
            from entries
            where bucket = $1
              and account_id = $2
@@ -93,141 +178,121 @@ pub async fn history(
     .collect()
 }
 
-pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account]) -> sqlx::Result<()> {
-    let entries: Vec<EntryRow> =
-        accounts.iter().flat_map(|account| account.journal()).map(EntryRow::write).collect();
-    let ids: Vec<Uuid> = entries.iter().map(|entry| entry.account_id).collect();
-    let versions: Vec<i64> = entries.iter().map(|entry| entry.version).collect();
-    let times: Vec<DateTime<Utc>> = entries.iter().map(|entry| entry.at).collect();
-    let before: Vec<i64> = entries.iter().map(|entry| entry.balance_before).collect();
-    let after: Vec<i64> = entries.iter().map(|entry| entry.balance_after).collect();
-    let kinds: Vec<String> = entries.iter().map(|entry| entry.kind.clone()).collect();
-    // An array of arrays would have to be rectangular; as text each keeps its own length.
-    let movements: Vec<String> = entries.iter().map(|entry| array_literal(&entry.movements)).collect();
-    let actions: Vec<Option<String>> = entries.iter().map(|entry| entry.action.clone()).collect();
-    let units: Vec<Option<i64>> = entries.iter().map(|entry| entry.units).collect();
-    let prices: Vec<Option<i64>> = entries.iter().map(|entry| entry.price).collect();
-    let descriptions: Vec<Option<String>> = entries.iter().map(|entry| entry.description.clone()).collect();
-    let keys: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| entry.key_digest.clone()).collect();
-    let fingerprints: Vec<Option<Vec<u8>>> = entries.iter().map(|entry| entry.fingerprint.clone()).collect();
-    sqlx::query!(
-        "insert into entries (
-             bucket, account_id, version, at, balance_before, balance_after, kind, movements,
-             action, units, price, description, key_digest, fingerprint
-         )
-         select $1, account_id, version, at, balance_before, balance_after, kind::entry_kind, movements::bigint[],
-                action, units, price, description, key_digest, fingerprint
-         from unnest(
-                  $2::uuid[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-                  $9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[]
-              ) as decided (
-                  account_id, version, at, balance_before, balance_after, kind, movements,
-                  action, units, price, description, key_digest, fingerprint
-              )",
+/// Accounts of a bucket on which something fell due by `now`: a lot that lapsed, a hold that ran out.
+pub async fn due(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<AccountId>> {
+    let ids = sqlx::query_scalar!(
+        r#"(select account_id as "account_id!"
+            from lots
+            where bucket = $1
+              and is_open
+              and remaining > 0
+              and expires_at <= $2
+            order by expires_at
+            limit $3)
+           union
+           (select account_id
+            from holds
+            where bucket = $1
+              and until <= $2
+            order by until
+            limit $3)
+           limit $3"#,
         bucket.0,
-        &ids,
-        &versions,
-        &times,
-        &before,
-        &after,
-        &kinds,
-        &movements,
-        &actions as &[Option<String>],
-        &units as &[Option<i64>],
-        &prices as &[Option<i64>],
-        &descriptions as &[Option<String>],
-        &keys as &[Option<Vec<u8>>],
-        &fingerprints as &[Option<Vec<u8>>],
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+        now,
+        limit,
+    );
+    Ok(ids.fetch_all(conn).await?.into_iter().map(AccountId::from).collect())
 }
 
-fn array_literal(numbers: &[i64]) -> String {
-    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-    format!("{{{}}}", numbers.join(","))
+/// Which entries a stream goes through: those of the accounts from `first` to `last`, each account's up to a
+/// version and a moment, both included.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    pub first: AccountId,
+    pub last: AccountId,
+    pub version: Version,
+    pub at: DateTime<Utc>,
 }
 
-/// An entry as the table holds it.
-struct EntryRow {
-    account_id: Uuid,
-    version: i64,
-    at: DateTime<Utc>,
-    balance_before: i64,
-    balance_after: i64,
-    kind: String,
-    movements: Vec<i64>,
-    action: Option<String>,
-    units: Option<i64>,
-    price: Option<i64>,
-    description: Option<String>,
-    key_digest: Option<Vec<u8>>,
-    fingerprint: Option<Vec<u8>>,
+/// An entry by its name; what it says may be unreadable.
+pub struct Line {
+    pub account: AccountId,
+    pub version: Version,
+    pub entry: sqlx::Result<Arc<Entry>>,
 }
 
-impl EntryRow {
-    fn write(entry: &Entry) -> Self {
-        let (kind, price, description) = match &entry.kind {
-            Kind::Grant(description) => ("grant", None, Some(description)),
-            Kind::Spend(price) => ("spend", Some(price), None),
-            Kind::Expiry => ("expiry", None, None),
-        };
-        Self {
-            account_id: entry.account.into(),
-            version: entry.version.0,
-            at: entry.at,
-            balance_before: entry.balance_before.get(),
-            balance_after: entry.balance_after.get(),
-            kind: kind.to_owned(),
-            movements: entry
-                .movements
-                .iter()
-                .flat_map(|movement| [movement.lot.0, movement.change])
-                .collect(),
-            action: price.map(|price| price.action.to_string()),
-            units: price.and_then(|price| price.units).map(Units::get),
-            price: price.map(|price| price.cost.get()),
-            description: description.map(|description| description.as_str().to_owned()),
-            key_digest: entry.cause.map(|cause| cause.key.digest().to_vec()),
-            fingerprint: entry.cause.map(|cause| cause.fingerprint.digest().to_vec()),
-        }
+/// Entries by account and version. They arrive while they are read: there may be any number of them.
+pub fn stream<'c>(
+    conn: &'c mut PgConnection,
+    bucket: Bucket,
+    range: Range,
+) -> BoxStream<'c, sqlx::Result<Line>> {
+    let rows = sqlx::query_as!(
+        EntryRow,
+        r#"select version,
+                  at,
+                  balance_after,
+                  key,
+                  fingerprint,
+                  link,
+                  kind as "kind!",
+                  account_id,
+                  movements,
+                  action,
+                  units,
+                  cost,
+                  about,
+                  until,
+                  debt_change,
+                  opened_lot,
+                  source::text as source,
+                  priority,
+                  effective_at,
+                  expires_at,
+                  description,
+                  reference,
+                  metadata::text as metadata,
+                  clawed_taken,
+                  clawed_owed,
+                  clawed_forgiven
+           from entries
+           where bucket = $1
+             and account_id >= $2
+             and account_id <= $3
+             and version <= $4
+             and at <= $5
+           order by account_id,
+                    version"#,
+        bucket.0,
+        Uuid::from(range.first),
+        Uuid::from(range.last),
+        range.version.0,
+        range.at,
+    );
+    let line = |row: EntryRow| Line {
+        account: row.account_id.into(),
+        version: Version(row.version),
+        entry: row.read(),
+    };
+    rows.fetch(conn).map_ok(line).boxed()
+}
+
+impl Range {
+    /// Everything of these accounts.
+    pub const fn all(first: AccountId, last: AccountId) -> Self {
+        Self { first, last, version: Version(i64::MAX), at: DATABASE_END }
     }
 
-    fn read(self) -> sqlx::Result<Entry> {
-        let kind = match (self.kind.as_str(), self.action, self.price, self.description) {
-            ("grant", None, None, Some(description)) => {
-                Kind::Grant(Description::parse(description).map_err(corrupt)?)
-            }
-            ("spend", Some(action), Some(price), None) => Kind::Spend(Price {
-                action: ActionKey::try_from(action).map_err(corrupt)?,
-                units: self.units.map(Units::try_from).transpose().map_err(corrupt)?,
-                cost: Amount::try_from(price).map_err(corrupt)?,
-            }),
-            ("expiry", None, None, None) => Kind::Expiry,
-            _ => return Err(corrupt(format_args!("an entry of kind {} with the wrong columns", self.kind))),
-        };
-        let movements = self.movements.chunks_exact(2);
-        let cause = match (self.key_digest, self.fingerprint) {
-            (Some(key), Some(fingerprint)) => Some(Cause {
-                key: IdempotencyKey::from_digest(bytes(&key)?),
-                fingerprint: Fingerprint::from_digest(bytes(&fingerprint)?),
-            }),
-            _ => None,
-        };
-        Ok(Entry {
-            account: self.account_id.into(),
-            version: Version(self.version),
-            at: self.at,
-            kind,
-            balance_before: Credits::try_from(self.balance_before).map_err(corrupt)?,
-            balance_after: Credits::try_from(self.balance_after).map_err(corrupt)?,
-            movements: movements.map(|pair| Movement { lot: LotNumber(pair[0]), change: pair[1] }).collect(),
-            cause,
-        })
+    /// Everything of one account.
+    pub const fn of(account: AccountId) -> Self {
+        Self::all(account, account)
     }
 }
 
-fn bytes<const N: usize>(column: &[u8]) -> sqlx::Result<[u8; N]> {
-    column.try_into().map_err(|_| corrupt(format_args!("a digest of {} bytes", column.len())))
-}
+/// Later than anything that is written: the last year with four digits.
+const DATABASE_END: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("it is a date");

@@ -1,89 +1,165 @@
 //! Lots, as the ledger's tables hold them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Bucket, corrupt};
-use crate::domain::{Account, Credits, Lot, LotNumber, Priority, Source};
+use crate::domain::{AccountId, Credits, Lot, LotNumber, Priority, Source};
 
-/// New lots are inserted, known ones get their new remainder: the only thing about a lot that changes.
-pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account]) -> sqlx::Result<()> {
-    let mut touched: Vec<(Uuid, &Lot)> = Vec::new();
-    for account in accounts {
-        let mut numbers: Vec<LotNumber> = account
-            .journal()
-            .iter()
-            .flat_map(|entry| &entry.movements)
-            .map(|movement| movement.lot)
-            .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let lots = numbers.into_iter().filter_map(|number| account.lot(number));
-        touched.extend(lots.map(|lot| (Uuid::from(account.id()), lot)));
-    }
-    let ids: Vec<Uuid> = touched.iter().map(|(account, _)| *account).collect();
-    let numbers: Vec<i64> = touched.iter().map(|(_, lot)| lot.number.0).collect();
-    let sources: Vec<String> = touched.iter().map(|(_, lot)| lot.source.as_str().to_owned()).collect();
-    let priorities: Vec<i16> = touched.iter().map(|(_, lot)| lot.priority.0).collect();
-    let granted: Vec<i64> = touched.iter().map(|(_, lot)| lot.granted.get()).collect();
-    let remaining: Vec<i64> = touched.iter().map(|(_, lot)| lot.remaining.get()).collect();
-    let effective: Vec<DateTime<Utc>> = touched.iter().map(|(_, lot)| lot.effective_at).collect();
-    let expire: Vec<Option<DateTime<Utc>>> = touched.iter().map(|(_, lot)| lot.expires_at).collect();
-    let created: Vec<DateTime<Utc>> = touched.iter().map(|(_, lot)| lot.created_at).collect();
-    sqlx::query!(
-        "insert into lots (
-             bucket, account_id, number, source, priority, granted, remaining, effective_at, expires_at, created_at
-         )
-         select $1, account_id, number, source::lot_source, priority, granted, remaining, effective_at, expires_at,
-                created_at
-         from unnest(
-                  $2::uuid[], $3::bigint[], $4::text[], $5::smallint[], $6::bigint[], $7::bigint[],
-                  $8::timestamptz[], $9::timestamptz[], $10::timestamptz[]
-              ) as touched (
-                  account_id, number, source, priority, granted, remaining, effective_at, expires_at, created_at
-              )
-         on conflict (bucket, account_id, number) do update
-         set remaining = excluded.remaining",
+/// A lot as its table holds it.
+struct LotRow {
+    account_id: Uuid,
+    number: i64,
+    source: String,
+    priority: i16,
+    granted: i64,
+    remaining: i64,
+    held: i64,
+    lost: i64,
+    is_void: bool,
+    effective_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+/// The open lots of these accounts, and the lots that are named one by one, open or not.
+pub async fn read(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    accounts: &[Uuid],
+    named: &[(AccountId, LotNumber)],
+) -> sqlx::Result<HashMap<AccountId, Vec<Lot>>> {
+    let mut rows = sqlx::query_as!(
+        LotRow,
+        r#"select account_id,
+                  number,
+                  source::text as "source!",
+                  priority,
+                  granted,
+                  remaining,
+                  held,
+                  lost,
+                  is_void,
+                  effective_at,
+                  expires_at,
+                  created_at
+           from unnest($2::uuid[]) as asked (id),
+                lateral (
+                    select *
+                    from lots
+                    where bucket = $1
+                      and account_id = asked.id
+                      and is_open
+                    offset 0
+                ) as open"#,
         bucket.0,
-        &ids,
-        &numbers,
-        &sources,
-        &priorities,
-        &granted,
-        &remaining,
-        &effective,
-        &expire as &[Option<DateTime<Utc>>],
-        &created,
+        accounts,
     )
-    .execute(conn)
+    .fetch_all(&mut *conn)
+    .await?;
+    if !named.is_empty() {
+        rows.extend(read_ended(conn, bucket, named).await?);
+    }
+
+    let mut lots: HashMap<AccountId, Vec<Lot>> = HashMap::new();
+    for row in rows {
+        let (account, lot) = row.read()?;
+        lots.entry(account).or_default().push(lot);
+    }
+    Ok(lots)
+}
+
+/// Those of the named lots that are not open.
+async fn read_ended(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    named: &[(AccountId, LotNumber)],
+) -> sqlx::Result<Vec<LotRow>> {
+    let (accounts, numbers): (Vec<Uuid>, Vec<i64>) =
+        named.iter().map(|(account, number)| (Uuid::from(*account), number.0)).unzip();
+    sqlx::query_as!(
+        LotRow,
+        r#"select lots.account_id,
+                  lots.number,
+                  lots.source::text as "source!",
+                  lots.priority,
+                  lots.granted,
+                  lots.remaining,
+                  lots.held,
+                  lots.lost,
+                  lots.is_void,
+                  lots.effective_at,
+                  lots.expires_at,
+                  lots.created_at
+           from (select distinct * from unnest($2::uuid[], $3::bigint[])) as named (account_id, number)
+           join lots
+             on lots.bucket = $1
+            and lots.account_id = named.account_id
+            and lots.number = named.number
+           where not lots.is_open"#,
+        bucket.0,
+        &accounts,
+        &numbers,
+    )
+    .fetch_all(conn)
     .await
-    .map(drop)
 }
 
-pub struct LotRow<'a> {
-    pub number: i64,
-    pub source: &'a str,
-    pub priority: i16,
-    pub granted: i64,
-    pub remaining: i64,
-    pub effective_at: DateTime<Utc>,
-    pub expires_at: Option<DateTime<Utc>>,
-    pub created_at: DateTime<Utc>,
+/// Every lot that these accounts ever had.
+pub async fn read_all(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    accounts: &[Uuid],
+) -> sqlx::Result<HashMap<AccountId, Vec<Lot>>> {
+    let rows = sqlx::query_as!(
+        LotRow,
+        r#"select account_id,
+                  number,
+                  source::text as "source!",
+                  priority,
+                  granted,
+                  remaining,
+                  held,
+                  lost,
+                  is_void,
+                  effective_at,
+                  expires_at,
+                  created_at
+           from lots
+           where bucket = $1
+             and account_id = any($2)"#,
+        bucket.0,
+        accounts,
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut lots: HashMap<AccountId, Vec<Lot>> = HashMap::new();
+    for row in rows {
+        let (account, lot) = row.read()?;
+        lots.entry(account).or_default().push(lot);
+    }
+    Ok(lots)
 }
 
-impl LotRow<'_> {
-    pub fn read(self) -> sqlx::Result<Lot> {
+impl LotRow {
+    fn read(self) -> sqlx::Result<(AccountId, Lot)> {
         let source = Source::ALL.into_iter().find(|source| source.as_str() == self.source);
-        Ok(Lot {
+        let lot = Lot {
             number: LotNumber(self.number),
             source: source.ok_or_else(|| corrupt(self.source))?,
             priority: Priority(self.priority),
             granted: Credits::try_from(self.granted).map_err(corrupt)?,
             remaining: Credits::try_from(self.remaining).map_err(corrupt)?,
+            held: Credits::try_from(self.held).map_err(corrupt)?,
+            lost: Credits::try_from(self.lost).map_err(corrupt)?,
+            is_void: self.is_void,
             effective_at: self.effective_at,
             expires_at: self.expires_at,
             created_at: self.created_at,
-        })
+        };
+        Ok((self.account_id.into(), lot))
     }
 }

@@ -1,0 +1,312 @@
+-- The rest of the law: holds, refunds, voids, clawbacks and debt, unlimited use; and the chain of entries.
+
+alter table accounts
+    add column held bigint not null default 0,
+    add column debt bigint not null default 0,
+    -- SHA-256 over the whole history: the last link of the chain
+    add column chain bytea not null default decode(repeat('00', 32), 'hex'),
+    add column unlimited_until timestamptz,
+    -- for fair-use caps: the last spend or hold, and how many there were in its UTC hour and day
+    add column last_use_at timestamptz,
+    add column uses_in_hour integer not null default 0,
+    add column uses_in_day integer not null default 0,
+    add constraint accounts_held_not_negative check (held >= 0),
+    add constraint accounts_debt_not_negative check (debt >= 0),
+    add constraint accounts_chain_length check (octet_length(chain) = 32),
+    add constraint accounts_uses_not_negative check (uses_in_hour >= 0 and uses_in_day >= 0);
+
+alter table lots
+    add column held bigint not null default 0,
+    -- what lapsed or was voided before anybody spent it
+    add column lost bigint not null default 0,
+    add column is_void boolean not null default false,
+    -- Indexed below: it changes when a lot ends or comes back, not with every spend.
+    add column is_open boolean not null generated always as (remaining > 0 or held > 0) stored,
+    drop constraint lots_remaining_within_granted,
+    add constraint lots_remaining_not_negative check (remaining >= 0),
+    add constraint lots_held_not_negative check (held >= 0),
+    add constraint lots_lost_not_negative check (lost >= 0),
+    add constraint lots_within_granted check (remaining + held <= granted);
+
+-- So that an account is read without its spent lots, and what lapses is found without asking every account.
+create index lots_open on lots (bucket, account_id) where is_open;
+create index lots_expiring on lots (bucket, expires_at) where is_open;
+
+-- Open holds. A hold that ends is gone from here; its entries say what became of it.
+create table holds (
+    bucket smallint not null,
+    account_id uuid not null,
+    -- the version of the entry that made it
+    number bigint not null,
+    until timestamptz not null,
+    -- what is set aside, as `lot:amount lot:amount …`
+    allocations text not null,
+    action text,
+    units bigint,
+    cost bigint not null,
+    primary key (bucket, account_id, number),
+    constraint holds_account foreign key (bucket, account_id) references accounts (bucket, id),
+    constraint holds_numbers_positive check (number >= 1 and units >= 1 and cost >= 1)
+);
+
+create index holds_until on holds (bucket, until);
+
+-- How much of a spend or a capture, named by its entry's version, was given back.
+create table refunds (
+    bucket smallint not null,
+    account_id uuid not null,
+    spend bigint not null,
+    refunded bigint not null,
+    primary key (bucket, account_id, spend),
+    constraint refunds_account foreign key (bucket, account_id) references accounts (bucket, id),
+    constraint refunds_refunded_positive check (refunded >= 1)
+);
+
+-- How much of a lot was clawed back, and what became of it.
+create table clawbacks (
+    bucket smallint not null,
+    account_id uuid not null,
+    lot bigint not null,
+    taken bigint not null,
+    owed bigint not null,
+    forgiven bigint not null,
+    primary key (bucket, account_id, lot),
+    constraint clawbacks_account foreign key (bucket, account_id) references accounts (bucket, id),
+    constraint clawbacks_not_negative check (taken >= 0 and owed >= 0 and forgiven >= 0)
+);
+
+-- Entries in a narrower form, since there are more of them than of anything else: columns in the order that
+-- leaves no gaps, and none for what follows from others. The balance before an entry is what it leaves less
+-- what moved; there is no foreign key, because an entry is written by the statement that changes its account.
+create table chained_entries (
+    version bigint not null,
+    at timestamptz not null,
+    balance_after bigint not null,
+    -- of the command that the entry answers: 64 bits of the digest of account and key, 32 of its content's
+    key bigint,
+    fingerprint integer,
+    -- the first 32 bits of the chain after this entry
+    link integer not null,
+    bucket smallint not null,
+    -- (g)rant, (s)pend, (h)old, (c)apture, (r)elease, re(f)und, e(x)piry, (v)oid, (a)djustment, claw(b)ack,
+    -- re(i)nstatement, (u)nlimited
+    kind "char" not null,
+    account_id uuid not null,
+    -- `lot:change` or `lot:change:held` for each lot, in the order in which they were touched, with spaces
+    movements text not null,
+    -- of a spend, a hold, a capture: what was run and how much of it
+    action text,
+    units bigint,
+    -- its price, where that is not what was taken
+    cost bigint,
+    -- the hold that is captured or released, the spend that is refunded
+    about bigint,
+    -- until when a hold lasts, or unlimited use
+    until timestamptz,
+    debt_change bigint,
+    -- the lot that began with this entry
+    opened_lot bigint,
+    source lot_source,
+    priority smallint,
+    effective_at timestamptz,
+    expires_at timestamptz,
+    description text,
+    reference text,
+    metadata json,
+    -- of a clawback or a reinstatement: how its lot stands after it
+    clawed_taken bigint,
+    clawed_owed bigint,
+    clawed_forgiven bigint,
+    constraint entries_version_positive check (version >= 1),
+    constraint entries_balance_not_negative check (balance_after >= 0),
+    constraint entries_kind_known check (kind in ('g', 's', 'h', 'c', 'r', 'f', 'x', 'v', 'a', 'b', 'i', 'u')),
+    constraint entries_key_unless_the_law_acted check (key is not null or kind in ('x', 'r', 'v')),
+    constraint entries_key_has_fingerprint check ((key is null) = (fingerprint is null)),
+    constraint entries_charge_is_charged check (action is null or kind in ('s', 'h', 'c')),
+    constraint entries_numbers_positive check (units >= 1 and cost >= 1 and about >= 1 and opened_lot >= 1),
+    constraint entries_about_something check ((about is not null) = (kind in ('c', 'r', 'f'))),
+    constraint entries_until_when check ((until is not null) = (kind in ('h', 'u'))),
+    constraint entries_clawed_or_not check (
+        (clawed_taken >= 0 and clawed_owed >= 0 and clawed_forgiven >= 0) is true = (kind in ('b', 'i'))
+    ),
+    constraint entries_opened_lot_has_terms check (
+        (opened_lot is not null) = (source is not null)
+        and (opened_lot is not null) = (priority is not null)
+        and (opened_lot is not null) = (effective_at is not null)
+    )
+);
+
+-- The entries so far, with the chain that they would have had (src/domain/chain.rs says what is hashed).
+do $$
+declare
+    old record;
+    at_bucket smallint;
+    at_account uuid;
+    link bytea;
+    line bytea;
+    key bigint;
+    fingerprint integer;
+begin
+    for old in
+        select entries.*,
+               lots.number as lot,
+               lots.source,
+               lots.priority,
+               lots.effective_at,
+               lots.expires_at
+        from entries
+        left join lots
+          on entries.kind = 'grant'
+         and lots.bucket = entries.bucket
+         and lots.account_id = entries.account_id
+         and lots.number = entries.movements[1]
+        order by entries.bucket, entries.account_id, entries.version
+    loop
+        if at_account is distinct from old.account_id then
+            update accounts set chain = link where accounts.bucket = at_bucket and accounts.id = at_account;
+            at_bucket := old.bucket;
+            at_account := old.account_id;
+            link := decode(repeat('00', 32), 'hex');
+        end if;
+        key := ('x' || encode(substring(sha256(uuid_send(old.account_id) || old.key_digest) for 8), 'hex'))::bit(64)::bigint;
+        fingerprint := ('x' || encode(substring(old.fingerprint for 4), 'hex'))::bit(32)::integer;
+        line := link || uuid_send(old.account_id) || int8send(old.version)
+            || int8send((extract(epoch from old.at) * 1000000)::bigint)
+            || int8send(octet_length(old.kind::text)) || convert_to(old.kind::text, 'UTF8')
+            || int8send(old.balance_after) || int8send(0) || int8send(cardinality(old.movements) / 2);
+        for pair in 1 .. cardinality(old.movements) / 2 loop
+            line := line || int8send(old.movements[2 * pair - 1]) || int8send(old.movements[2 * pair]) || int8send(0);
+        end loop;
+        if old.kind = 'grant' then
+            line := line || '\x01' || int8send(old.lot)
+                || int8send(octet_length(old.source::text)) || convert_to(old.source::text, 'UTF8')
+                || int8send(old.priority) || int8send((extract(epoch from old.effective_at) * 1000000)::bigint)
+                || coalesce('\x01' || int8send((extract(epoch from old.expires_at) * 1000000)::bigint), '\x00');
+        else
+            line := line || '\x00';
+        end if;
+        line := line || '\x0000'
+            || coalesce('\x01' || int8send(octet_length(old.action)) || convert_to(old.action, 'UTF8'), '\x00')
+            || coalesce('\x01' || int8send(old.units), '\x00')
+            || coalesce('\x01' || int8send(old.price), '\x00')
+            || coalesce('\x01' || int8send(octet_length(convert_to(old.description, 'UTF8'))) || convert_to(old.description, 'UTF8'), '\x00')
+            || '\x0000'
+            || coalesce('\x01' || int8send(key) || int8send(fingerprint), '\x00');
+        link := sha256(line);
+        insert into chained_entries (
+            version, at, balance_after, key, fingerprint, link, bucket, kind, account_id, movements, action, units,
+            opened_lot, source, priority, effective_at, expires_at, description
+        )
+        values (
+            old.version, old.at, old.balance_after, key, fingerprint,
+            ('x' || encode(substring(link for 4), 'hex'))::bit(32)::integer, old.bucket,
+            case old.kind when 'grant' then 'g' when 'spend' then 's' else 'x' end, old.account_id,
+            (
+                select string_agg(old.movements[2 * pair - 1] || ':' || old.movements[2 * pair], ' ' order by pair)
+                from generate_series(1, cardinality(old.movements) / 2) as pair
+            ),
+            old.action, old.units, old.lot, old.source, old.priority, old.effective_at, old.expires_at, old.description
+        );
+    end loop;
+    update accounts set chain = link where accounts.bucket = at_bucket and accounts.id = at_account;
+end
+$$;
+
+-- Each expiry so far took the rest of one lot.
+update lots
+set lost = entries.balance_before - entries.balance_after
+from entries
+where entries.kind = 'expiry'
+  and lots.bucket = entries.bucket
+  and lots.account_id = entries.account_id
+  and lots.number = entries.movements[1];
+
+drop table entries;
+drop type entry_kind;
+alter table chained_entries rename to entries;
+
+-- The primary key is also the public name of an entry: its account and its version.
+alter table entries add primary key (bucket, account_id, version);
+
+-- One effect per key.
+create unique index entries_key on entries (bucket, key) where key is not null;
+
+create or replace function refuse_change_of_history() returns trigger language plpgsql as $$
+begin
+    raise exception '% are never changed or deleted', tg_table_name using errcode = 'restrict_violation';
+end
+$$;
+
+create trigger entries_are_immutable
+    before update or delete or truncate on entries
+    for each statement execute function refuse_change_of_history();
+
+-- What entries are about stays, too.
+create trigger accounts_are_kept
+    before delete or truncate on accounts
+    for each statement execute function refuse_change_of_history();
+
+create trigger lots_are_kept
+    before delete or truncate on lots
+    for each statement execute function refuse_change_of_history();
+
+-- How decided rows come in: one array of each. An array of rows is unpacked far faster than a row of arrays.
+create type decided_account as (
+    id uuid,
+    version_before bigint,
+    version bigint,
+    balance bigint,
+    held bigint,
+    debt bigint,
+    last_entry_at timestamptz,
+    last_lot bigint,
+    chain bytea,
+    unlimited_until timestamptz,
+    last_use_at timestamptz,
+    uses_in_hour integer,
+    uses_in_day integer
+);
+
+create type decided_lot as (
+    account_id uuid,
+    number bigint,
+    source text,
+    priority smallint,
+    granted bigint,
+    remaining bigint,
+    held bigint,
+    lost bigint,
+    is_void boolean,
+    effective_at timestamptz,
+    expires_at timestamptz,
+    created_at timestamptz
+);
+
+create type decided_entry as (
+    version bigint,
+    at timestamptz,
+    balance_after bigint,
+    key bigint,
+    fingerprint integer,
+    link integer,
+    kind "char",
+    account_id uuid,
+    movements text,
+    action text,
+    units bigint,
+    cost bigint,
+    about bigint,
+    until timestamptz,
+    debt_change bigint,
+    opened_lot bigint,
+    source text,
+    priority smallint,
+    effective_at timestamptz,
+    expires_at timestamptz,
+    description text,
+    reference text,
+    metadata text,
+    clawed_taken bigint,
+    clawed_owed bigint,
+    clawed_forgiven bigint
+);

@@ -1,0 +1,86 @@
+//! What happens to an account by itself as time goes by: lots lapse, holds run out (rules 13 and 14).
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Account, Change, Refusal};
+use crate::domain::{Credits, Hold, Kind, Lot, LotNumber, Movement, Version};
+
+/// How far behind an account's last entry a command may be dated and still be lifted to it (rule 14).
+pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(1);
+
+/// Something that has fallen due, in the order in which things of one moment happen: a hold that runs out
+/// gives back to its lots before these lapse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Hold(Version),
+    Lot(LotNumber),
+}
+
+impl Account {
+    /// Writes down everything that fell due by `now`, in the order in which it did, each thing at its own
+    /// moment (rule 13).
+    pub fn settle(&mut self, now: DateTime<Utc>) {
+        while let Some((at, due)) = self.next_due().filter(|(at, _)| *at <= now) {
+            let change = match due {
+                Due::Hold(number) => {
+                    let hold = self.holds.iter().find(|hold| hold.number == number);
+                    hold.expect("the hold was found here").released()
+                }
+                Due::Lot(number) => self.lot(number).expect("the lot was found here").ended(),
+            };
+            let last = self.standing.last_entry_at;
+            self.record(change, last.map_or(at, |last| at.max(last)), None);
+        }
+    }
+
+    /// The account as it stands at `at`, once what fell due is settled.
+    pub(super) fn settled(&self, at: DateTime<Utc>) -> Cow<'_, Self> {
+        if self.next_due().is_none_or(|(due, _)| due > at) {
+            return Cow::Borrowed(self);
+        }
+        let mut settled = self.clone();
+        settled.settle(at);
+        Cow::Owned(settled)
+    }
+
+    fn next_due(&self) -> Option<(DateTime<Utc>, Due)> {
+        let holds = self.holds.iter().map(|hold| (hold.until, Due::Hold(hold.number)));
+        let lots = self.lots.iter().filter(|lot| lot.remaining > Credits::ZERO);
+        let lots = lots.filter_map(|lot| Some((lot.ends_at()?, Due::Lot(lot.number))));
+        holds.chain(lots).min()
+    }
+
+    /// The time at which a command dated `now` happens on this account (rule 14).
+    pub(super) fn lift(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+        match self.standing.last_entry_at {
+            Some(last_entry_at) if now + CLOCK_SLACK < last_entry_at => {
+                Err(Refusal::ClockBehind { last_entry_at })
+            }
+            Some(last_entry_at) => Ok(now.max(last_entry_at)),
+            None => Ok(now),
+        }
+    }
+}
+
+impl Hold {
+    /// Everything goes back to where it came from.
+    pub(super) fn released(&self) -> Change {
+        let back = |held: i64, lot| Movement { lot, change: held, held: -held };
+        let movements = self.allocations.iter().map(|held| back(held.amount.get(), held.lot)).collect();
+        Change::new(Kind::Release { hold: self.number }, movements)
+    }
+}
+
+impl Lot {
+    /// From when on what is in it is lost.
+    fn ends_at(&self) -> Option<DateTime<Utc>> {
+        if self.is_void { Some(DateTime::<Utc>::MIN_UTC) } else { self.expires_at }
+    }
+
+    fn ended(&self) -> Change {
+        let kind = if self.is_void { Kind::Void } else { Kind::Expiry };
+        Change::new(kind, vec![Movement::of(self.number, -self.remaining.get())])
+    }
+}

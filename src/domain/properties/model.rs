@@ -1,0 +1,346 @@
+//! The law a second time, as plainly as it can be said: what `decide` is compared with.
+//!
+//! It was written from the prose of `domain` alone, before anybody looked at how `account` does it. It keeps
+//! every lot that there ever was and every entry, counts in numbers that cannot overflow, and works out
+//! everything else (what is available, what was refunded, how often the account was used) anew whenever it
+//! is asked for it. [`acts`](super::acts) says what it makes of each command.
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+use super::super::{
+    entry::{Cause, Opened},
+    note::Description,
+    *,
+};
+
+/// An account, kept the simple way.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub id: AccountId,
+    /// Every lot that there ever was: lot 1 first.
+    pub lots: Vec<Parcel>,
+    /// Open holds, oldest first.
+    pub holds: Vec<Parked>,
+    pub debt: i128,
+    pub unlimited_until: Option<DateTime<Utc>>,
+    /// What has to be written, but for the links: these stay 0.
+    pub entries: Vec<Entry>,
+}
+
+/// A lot, and what was clawed back of it.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    pub number: LotNumber,
+    pub source: Source,
+    pub priority: Priority,
+    pub granted: i128,
+    pub remaining: i128,
+    pub held: i128,
+    pub lost: i128,
+    pub is_void: bool,
+    pub from: DateTime<Utc>,
+    pub to: Option<DateTime<Utc>>,
+    pub born: DateTime<Utc>,
+    pub clawed: Back,
+}
+
+/// How much of a lot was clawed back: from what remained, as debt, and let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Back {
+    pub taken: i128,
+    pub owed: i128,
+    pub let_go: i128,
+}
+
+/// An open hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parked {
+    pub number: Version,
+    pub until: DateTime<Utc>,
+    pub charge: Charge,
+    /// What it set aside of which lot, first drawn first.
+    pub parts: Vec<(LotNumber, i128)>,
+}
+
+/// A change that is allowed and not made yet.
+pub struct Draft {
+    pub kind: Kind,
+    pub moves: Vec<Movement>,
+    pub opened: Option<Opened>,
+    pub debt_change: i128,
+    pub description: Option<Description>,
+    pub clawed: Option<(LotNumber, Back)>,
+}
+
+impl Model {
+    /// An account that begins with these lots.
+    pub fn with(id: AccountId, lots: &[Lot]) -> Self {
+        let parcel = |lot: &Lot| Parcel {
+            number: lot.number,
+            source: lot.source,
+            priority: lot.priority,
+            granted: lot.granted.get().into(),
+            remaining: lot.remaining.get().into(),
+            held: lot.held.get().into(),
+            lost: lot.lost.get().into(),
+            is_void: lot.is_void,
+            from: lot.effective_at,
+            to: lot.expires_at,
+            born: lot.created_at,
+            clawed: Back::default(),
+        };
+        let lots = lots.iter().map(parcel).collect();
+        Self { id, lots, holds: Vec::new(), debt: 0, unlimited_until: None, entries: Vec::new() }
+    }
+
+    /// What a command comes to: the entry that answers it and whether that is an answer given before.
+    pub fn decide(&mut self, command: &Command, now: DateTime<Utc>) -> Result<(Entry, bool), Refusal> {
+        let cause = Cause { key: command.key.within(self.id), fingerprint: command.fingerprint() };
+        let same_key = |entry: &&Entry| entry.cause.is_some_and(|other| other.key == cause.key);
+        if let Some(first) = self.entries.iter().find(same_key) {
+            let is_same = first.cause == Some(cause);
+            return if is_same { Ok((first.clone(), true)) } else { Err(Refusal::KeyReused) };
+        }
+        let now = self.lift(now)?;
+        self.settle(now);
+        let draft = self.judge(&command.act, now)?;
+        let entry = self.write(draft, now);
+        entry.reference.clone_from(&command.reference);
+        entry.metadata.clone_from(&command.metadata);
+        entry.cause = Some(cause);
+        let entry = entry.clone();
+        // What came back to a lot that has ended does not stay (rule 7).
+        self.settle(now);
+        Ok((entry, false))
+    }
+
+    fn lift(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+        match self.last_at() {
+            Some(last) if last - now > TimeDelta::minutes(1) => {
+                Err(Refusal::ClockBehind { last_entry_at: last })
+            }
+            Some(last) => Ok(last.max(now)),
+            None => Ok(now),
+        }
+    }
+
+    /// Goes through all the moments at which something ends, up to `now`, and writes down what does.
+    pub fn settle(&mut self, now: DateTime<Utc>) {
+        let ends = self.lots.iter().filter_map(|lot| lot.to);
+        let mut moments: Vec<_> = self.holds.iter().map(|hold| hold.until).chain(ends).collect();
+        // What was settled once stays settled: nothing is dated before the last entry.
+        moments.retain(|moment| *moment < now && self.last_at().is_none_or(|last| last < *moment));
+        moments.push(now);
+        moments.sort_unstable();
+        for moment in moments {
+            while let Some(draft) = self.due(moment) {
+                self.write(draft, moment);
+            }
+        }
+    }
+
+    /// What happens next of what happens at this moment. Credits that come back to a lot that has ended already
+    /// end at once; then holds run out, and give back to lots that are only about to lapse.
+    fn due(&self, moment: DateTime<Utc>) -> Option<Draft> {
+        let filled = || self.lots.iter().filter(|lot| lot.remaining > 0);
+        let before = |lot: &&Parcel| lot.is_void || lot.to.is_some_and(|to| to < moment);
+        let order = |lot: &&Parcel| (lot.to.filter(|_| !lot.is_void), lot.number);
+        if let Some(lot) = filled().filter(before).min_by_key(order) {
+            return Some(lot.ending());
+        }
+        if let Some(hold) = self.holds.iter().find(|hold| hold.until <= moment) {
+            return Some(self.release(hold));
+        }
+        filled().find(|lot| lot.has_ended(moment)).map(Parcel::ending)
+    }
+
+    pub fn release(&self, hold: &Parked) -> Draft {
+        let back =
+            |&(lot, part): &(LotNumber, i128)| Movement { lot, change: small(part), held: small(-part) };
+        Draft::moving(Kind::Release { hold: hold.number }, hold.parts.iter().map(back).collect())
+    }
+
+    fn write(&mut self, draft: Draft, at: DateTime<Utc>) -> &mut Entry {
+        let version = Version(self.entries.len() as i64 + 1);
+        let balance_before = count(self.balance());
+        if let Some(opened) = draft.opened {
+            let first = draft.moves.iter().find(|first| first.lot == opened.lot);
+            let granted = first.expect("a lot begins with what it is granted").change;
+            self.lots.push(Parcel::begun(opened, granted.into(), at));
+        }
+        for movement in &draft.moves {
+            let lot = self.lot_mut(movement.lot);
+            lot.remaining += i128::from(movement.change);
+            lot.held += i128::from(movement.held);
+            lot.is_void |= matches!(draft.kind, Kind::Void);
+            if let Kind::Expiry | Kind::Void = draft.kind {
+                lot.lost -= i128::from(movement.change);
+            }
+        }
+        match &draft.kind {
+            Kind::Hold { charge, until } => {
+                let parts = draft.moves.iter().map(|part| (part.lot, part.held.into())).collect();
+                self.holds.push(Parked { number: version, until: *until, charge: charge.clone(), parts });
+            }
+            Kind::Capture { hold, .. } | Kind::Release { hold } => {
+                self.holds.retain(|open| open.number != *hold)
+            }
+            Kind::Unlimited { until } => self.unlimited_until = Some(*until),
+            _ => {}
+        }
+        if let Some((lot, clawed)) = draft.clawed {
+            self.lot_mut(lot).clawed = clawed;
+        }
+        self.debt += draft.debt_change;
+        self.entries.push(Entry {
+            account: self.id,
+            version,
+            at,
+            kind: draft.kind,
+            balance_before,
+            balance_after: count(self.balance()),
+            movements: draft.moves,
+            opened: draft.opened,
+            debt_change: small(draft.debt_change),
+            description: draft.description,
+            reference: None,
+            metadata: None,
+            cause: None,
+            link: 0,
+        });
+        self.entries.last_mut().expect("one has just been written")
+    }
+
+    pub fn last_at(&self) -> Option<DateTime<Utc>> {
+        self.entries.last().map(|entry| entry.at)
+    }
+
+    pub fn lot(&self, number: LotNumber) -> Option<&Parcel> {
+        self.lots.iter().find(|lot| lot.number == number)
+    }
+
+    fn lot_mut(&mut self, number: LotNumber) -> &mut Parcel {
+        self.lots.iter_mut().find(|lot| lot.number == number).expect("what moves is in a lot that is there")
+    }
+
+    pub fn balance(&self) -> i128 {
+        self.lots.iter().map(|lot| lot.remaining).sum()
+    }
+
+    pub fn held(&self) -> i128 {
+        self.lots.iter().map(|lot| lot.held).sum()
+    }
+
+    /// What could be spent, less what is owed: below zero where more is owed.
+    pub fn free(&self, at: DateTime<Utc>) -> i128 {
+        let active = self.lots.iter().filter(|lot| lot.is_active(at));
+        active.map(|lot| lot.remaining).sum::<i128>() - self.debt
+    }
+
+    pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
+        self.unlimited_until.is_some_and(|until| at < until)
+    }
+
+    /// Takes so much in spend order, as far as there is any.
+    pub fn drawn(&self, amount: i128, at: DateTime<Utc>) -> Vec<(LotNumber, i128)> {
+        let mut lots: Vec<_> =
+            self.lots.iter().filter(|lot| lot.is_active(at) && lot.remaining > 0).collect();
+        lots.sort_by_key(|lot| lot.place());
+        let mut missing = amount;
+        let mut drawn = Vec::new();
+        for lot in lots {
+            let part = missing.min(lot.remaining);
+            missing -= part;
+            drawn.extend((part > 0).then_some((lot.number, part)));
+        }
+        drawn
+    }
+
+    /// How many spends and holds there were in the same UTC hour or day.
+    pub fn uses(&self, window: TimeDelta, now: DateTime<Utc>) -> usize {
+        let start = |at: DateTime<Utc>| at.duration_trunc(window).expect("an hour or a day");
+        let is_use = |entry: &&Entry| matches!(entry.kind, Kind::Spend(_) | Kind::Hold { .. });
+        self.entries.iter().filter(is_use).filter(|entry| start(entry.at) == start(now)).count()
+    }
+
+    /// What a spend or a capture took, lot by lot, first taken first; `None` where there is no such spend.
+    pub fn takes(&self, spend: Version) -> Option<Vec<(LotNumber, i128)>> {
+        let entry = self.entries.iter().find(|entry| entry.version == spend)?;
+        entry.charge()?;
+        let taken = |part: &Movement| (part.lot, -i128::from(part.change) - i128::from(part.held));
+        Some(entry.movements.iter().map(taken).filter(|(_, part)| *part > 0).collect())
+    }
+
+    /// What came back of a spend so far, in whatever form.
+    pub fn refunded(&self, spend: Version) -> i128 {
+        let refunds = self.entries.iter().filter(|entry| entry.kind == Kind::Refund { spend });
+        let came = refunds.flat_map(|entry| &entry.movements).filter(|part| part.change > 0);
+        came.map(|part| i128::from(part.change)).sum()
+    }
+}
+
+impl Parcel {
+    fn begun(terms: Opened, granted: i128, at: DateTime<Utc>) -> Self {
+        Self {
+            number: terms.lot,
+            source: terms.source,
+            priority: terms.priority,
+            granted,
+            remaining: 0,
+            held: 0,
+            lost: 0,
+            is_void: false,
+            from: terms.effective_at,
+            to: terms.expires_at,
+            born: at,
+            clawed: Back::default(),
+        }
+    }
+
+    fn ending(&self) -> Draft {
+        let kind = if self.is_void { Kind::Void } else { Kind::Expiry };
+        Draft::moving(kind, vec![moved(self.number, -self.remaining)])
+    }
+
+    pub fn has_ended(&self, at: DateTime<Utc>) -> bool {
+        self.is_void || self.to.is_some_and(|to| to <= at)
+    }
+
+    pub fn is_active(&self, at: DateTime<Utc>) -> bool {
+        self.from <= at && !self.has_ended(at)
+    }
+
+    /// The lowest is spent first: the order of rule 3, in which `None` (never) comes after every moment.
+    pub fn place(&self) -> impl Ord + use<> {
+        (self.priority, self.to.is_none(), self.to, self.born, self.number)
+    }
+}
+
+impl Back {
+    /// As an entry tells it.
+    pub fn told(self) -> Clawed {
+        Clawed { taken: count(self.taken), owed: count(self.owed), forgiven: count(self.let_go) }
+    }
+
+    pub fn total(self) -> i128 {
+        self.taken + self.owed + self.let_go
+    }
+}
+
+impl Draft {
+    pub fn moving(kind: Kind, moves: Vec<Movement>) -> Self {
+        Self { kind, moves, opened: None, debt_change: 0, description: None, clawed: None }
+    }
+}
+
+pub fn moved(lot: LotNumber, change: i128) -> Movement {
+    Movement { lot, change: small(change), held: 0 }
+}
+
+pub fn small(number: i128) -> i64 {
+    i64::try_from(number).expect("nothing is granted beyond what fits")
+}
+
+pub fn count(number: i128) -> Credits {
+    Credits::try_from(small(number)).expect("nothing that there is falls below zero")
+}

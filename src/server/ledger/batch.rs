@@ -1,0 +1,71 @@
+//! How a batch of commands reaches the database: decided on accounts that a lane remembers, in one statement, or
+//! else under locks. What differs is who makes sure that nothing has changed in between: the statement's own
+//! comparison of versions, or the lock.
+
+use sqlx::{Connection, PgConnection};
+
+use crate::{
+    domain::{Account, AccountId, Command, Receipt, Refusal, decide},
+    server::{
+        clock::Clock,
+        store::ledger::{self as store, Bucket},
+    },
+};
+
+/// What the law says to a command.
+pub type Answer = Result<Receipt, Refusal>;
+
+/// Locks, loads, decides and writes in the caller's transaction. Answers in the order of the commands, and
+/// the accounts as they are once the caller commits. `due`: accounts that are settled though no command may
+/// name them.
+pub async fn under_lock(
+    conn: &mut PgConnection,
+    clock: &Clock,
+    bucket: Bucket,
+    commands: &[Command],
+    due: &[AccountId],
+) -> sqlx::Result<(Vec<Answer>, Vec<Account>)> {
+    let mut ids: Vec<AccountId> =
+        commands.iter().map(|command| command.account).chain(due.iter().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let locked = store::lock(conn, bucket, &ids).await?;
+    let mut accounts = store::load(conn, bucket, locked, commands).await?;
+
+    // Only now, with the locks held: no other process writes a later time to these accounts.
+    let now = clock.now();
+    let answers = commands
+        .iter()
+        .map(|command| match accounts.binary_search_by_key(&command.account, Account::id) {
+            Ok(place) => decide(&mut accounts[place], command, now),
+            Err(_) => Err(Refusal::UnknownAccount),
+        })
+        .collect();
+    for account in accounts.iter_mut().filter(|account| due.contains(&account.id())) {
+        account.settle(now);
+    }
+
+    let changed: Vec<&Account> = accounts.iter().filter(|account| !account.journal().is_empty()).collect();
+    if !changed.is_empty() {
+        store::write(conn, bucket, &changed).await?;
+    }
+    Ok((answers, accounts))
+}
+
+/// Writes what was decided on accounts as they were remembered, if they are still what they were.
+///
+/// # Errors
+/// [`store::Stale`] where one is not, or a key was used before; then nothing has happened. After any other
+/// error it is not known whether it has.
+pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[Account]) -> sqlx::Result<()> {
+    let changed: Vec<&Account> = accounts.iter().filter(|account| !account.journal().is_empty()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    if store::is_one_statement(&changed) {
+        return store::write(conn, bucket, &changed).await;
+    }
+    let mut transaction = conn.begin().await?;
+    store::write(&mut transaction, bucket, &changed).await?;
+    transaction.commit().await
+}

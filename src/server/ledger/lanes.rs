@@ -1,0 +1,327 @@
+//! Lanes: the one way in which single commands reach the database. Each bucket has one: a bounded queue, a
+//! connection, a memory. While one batch commits, the commands that arrive form the next; so thousands of
+//! spends share one flush to disk, and an idle system dispatches a single one at once, with no timer.
+//!
+//! A lane first decides on what it remembers; the statement that writes it fails if that was wrong. While a
+//! large batch is written the next one is decided already, on accounts as they will be; no answer goes out before
+//! what it rests on is on disk. Whatever is left open is done under locks, also every refusal. There, a lost
+//! connection, a deadlock or a failover is tried again for a while: the keys of the commands tell what was done
+//! before the answer was lost.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    panic::AssertUnwindSafe,
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use sqlx::{Connection, PgPool, Postgres, pool::PoolConnection};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::{
+    asked::{Asked, Caller, apart, fail, is_lock_timeout},
+    batch::{self, Answer},
+    memory::Memory,
+};
+use crate::{
+    domain::{Account, AccountId, Command, Refusal, decide},
+    problem::Problem,
+    server::{
+        Error,
+        clock::Clock,
+        error::is_out_of_reach,
+        store::ledger::{self as store, Bucket},
+    },
+};
+
+/// How many commands one lane keeps waiting; who comes then is told that the system is overloaded.
+const QUEUE_MAX: usize = 8_192;
+
+/// How many commands share one transaction.
+const BATCH_MAX: usize = 1_024;
+
+/// With so many commands or more in a batch, what arrives while it is written is decided meanwhile, so many at a
+/// time. Below that it costs more than it brings.
+const AHEAD_MIN: usize = 128;
+
+/// For how long a batch is tried again while the database is out of reach.
+const RETRY_FOR: Duration = Duration::from_secs(5);
+const PAUSE_FIRST: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How many batches a lane works without its memory once that was wrong: another process is at work on the
+/// same accounts then, and a statement that fails costs more than a lock.
+const DISTRUST: u32 = 16;
+
+/// The entrance of a lane.
+#[derive(Debug)]
+pub struct Lane {
+    queue: mpsc::Sender<Asked>,
+}
+
+impl Lane {
+    /// Opens a lane that works until `stop` says so, or nobody can ask it any more; then it finishes what it
+    /// has accepted.
+    pub fn open(
+        pool: PgPool,
+        clock: Clock,
+        bucket: Bucket,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, JoinHandle<()>) {
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let worker = Worker { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0 };
+        (Self { queue }, tokio::spawn(worker.run(commands, stop)))
+    }
+
+    /// Hands a command in and waits for its answer. A caller that stops waiting does not undo anything: the
+    /// same key finds out what became of it.
+    pub async fn execute(&self, command: Command) -> Result<Answer, Error> {
+        let (asked, answer) = Asked::new(command);
+        self.queue.try_send(asked).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Problem::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Problem::Unavailable,
+        })?;
+        answer.await.map_err(|_| Error::internal("a command without an answer"))?
+    }
+}
+
+struct Worker {
+    pool: PgPool,
+    clock: Clock,
+    bucket: Bucket,
+    conn: Option<PoolConnection<Postgres>>,
+    memory: Memory,
+    /// For how many batches more the memory is not used.
+    distrust: u32,
+}
+
+impl Worker {
+    async fn run(mut self, mut commands: mpsc::Receiver<Asked>, mut stop: watch::Receiver<bool>) {
+        let mut ahead = Decided::default();
+        let mut arrived = Vec::with_capacity(BATCH_MAX);
+        loop {
+            if *stop.borrow() {
+                commands.close();
+            }
+            if ahead.is_empty() {
+                tokio::select! {
+                    count = commands.recv_many(&mut arrived, BATCH_MAX) => if count == 0 { break },
+                    // A ledger that is dropped can't say stop any more; then its queues end.
+                    _ = stop.wait_for(|stop| *stop), if !commands.is_closed() => continue,
+                }
+            }
+            let work = async {
+                self.decide(&mut arrived, &mut ahead);
+                let batch = std::mem::take(&mut ahead);
+                self.carry_out(batch, &mut commands, &mut ahead).await;
+            };
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                // The callers learn that there is no answer. The database has whole batches or nothing.
+                tracing::error!(bucket = self.bucket.index(), "a batch of commands panicked");
+                self.memory.forget_all();
+                self.conn = None;
+                ahead = Decided::default();
+                arrived.clear();
+            }
+        }
+    }
+
+    /// Decides on remembered accounts what can be decided on them, for one batch.
+    fn decide(&mut self, arrived: &mut Vec<Asked>, batch: &mut Decided) {
+        let now = self.clock.now();
+        for asked in arrived.drain(..).filter_map(Asked::still_wanted) {
+            let id = asked.command.account;
+            let account = match batch.accounts.entry(id) {
+                Entry::Occupied(known) => Some(known.into_mut()),
+                Entry::Vacant(_) if self.distrust > 0 => None,
+                Entry::Vacant(place) => self.memory.take(id).map(|account| place.insert(account)),
+            };
+            match account.filter(|account| account.knows_enough_for(&asked.command.act)) {
+                Some(account) => {
+                    let answer = decide(account, &asked.command, now);
+                    batch.answers.push((asked, answer));
+                }
+                None => batch.left.push(asked),
+            }
+        }
+    }
+
+    /// Writes a batch and answers it. What cannot be answered so is done under locks.
+    async fn carry_out(&mut self, batch: Decided, commands: &mut mpsc::Receiver<Asked>, ahead: &mut Decided) {
+        let Decided { accounts, answers, mut left } = batch;
+        // A write confirms what it is about: the account's version and the keys of new entries. A refusal writes
+        // nothing, so nothing says that its key was not used, nor that the account is as it was remembered.
+        let is_written = |asked: &Asked| !accounts[&asked.command.account].journal().is_empty();
+        let (confirmed, doubtful): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(asked, answer)| answer.is_ok() && is_written(asked));
+        left.extend(doubtful.into_iter().map(|(asked, _)| asked));
+        let changed: Vec<Account> =
+            accounts.into_values().filter(|account| !account.journal().is_empty()).collect();
+        changed.iter().for_each(|account| self.memory.keep(account.continued()));
+        let ids: Vec<AccountId> = changed.iter().map(Account::id).collect();
+        // Who runs ahead must not run into those that come back from here.
+        let runs_ahead = left.is_empty() && confirmed.len() >= AHEAD_MIN;
+        match self.write(changed, runs_ahead.then_some((commands, &mut *ahead))).await {
+            Ok(()) => confirmed.into_iter().for_each(|(asked, answer)| asked.caller.answer(Ok(answer))),
+            Err(error) => {
+                // What was decided ahead was decided on what is not there.
+                let undone = std::mem::take(ahead);
+                match store::Stale::of(&error) {
+                    Some(stale) => {
+                        ids.iter().chain(undone.accounts.keys()).for_each(|id| drop(self.memory.take(*id)));
+                        if stale == store::Stale::Version {
+                            self.distrust = DISTRUST;
+                        }
+                    }
+                    // It may come back as another server, with another history.
+                    None => self.memory.forget_all(),
+                }
+                let again = confirmed.into_iter().chain(undone.answers).map(|(asked, _)| asked);
+                left = again.chain(left).chain(undone.left).collect();
+            }
+        }
+        self.distrust = self.distrust.saturating_sub(1);
+        if !left.is_empty() {
+            self.under_lock(left).await;
+        }
+    }
+
+    /// Writes accounts. With a queue, what arrives in it meanwhile is decided on what is being written.
+    async fn write(
+        &mut self,
+        accounts: Vec<Account>,
+        ahead: Option<(&mut mpsc::Receiver<Asked>, &mut Decided)>,
+    ) -> sqlx::Result<()> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let bucket = self.bucket;
+        let mut conn = self.take_connection().await?;
+        let Some((commands, ahead)) = ahead else {
+            let written = batch::write(&mut conn, bucket, &accounts).await;
+            self.give_back(conn, &written);
+            return written;
+        };
+        let mut writing = tokio::spawn(async move {
+            let written = batch::write(&mut conn, bucket, &accounts).await;
+            (conn, written)
+        });
+        let mut arrived = Vec::with_capacity(AHEAD_MIN);
+        let (conn, written) = loop {
+            let room = BATCH_MAX.saturating_sub(ahead.len() + arrived.len());
+            tokio::select! {
+                done = &mut writing => break done.map_err(|_| sqlx::Error::WorkerCrashed)?,
+                count = commands.recv_many(&mut arrived, room), if room > 0 && !commands.is_closed() => {
+                    if count > 0 && (arrived.len() >= AHEAD_MIN || arrived.len() + ahead.len() == BATCH_MAX) {
+                        self.decide(&mut arrived, ahead);
+                    }
+                }
+            }
+        };
+        self.decide(&mut arrived, ahead);
+        self.give_back(conn, &written);
+        written
+    }
+
+    /// Answers all of them. Where they fail together, each account is tried apart, and then each command, so
+    /// that one which is to blame does not fail its neighbours. Where the database is away, all fail at once.
+    async fn under_lock(&mut self, batch: Vec<Asked>) {
+        let mut groups = vec![batch];
+        while let Some(group) = groups.pop() {
+            let (commands, callers): (Vec<Command>, Vec<Caller>) =
+                group.into_iter().map(|asked| (asked.command, asked.caller)).unzip();
+            let error = match self.retry_under_lock(&commands).await {
+                Ok(answers) => {
+                    callers.into_iter().zip(answers).for_each(|(caller, answer)| caller.answer(Ok(answer)));
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let asked = |(command, caller)| Asked { command, caller };
+            let group: Vec<Asked> = commands.into_iter().zip(callers).map(asked).collect();
+            if is_out_of_reach(&error) && !is_lock_timeout(&error) {
+                let rest = groups.drain(..).flatten();
+                return fail(group.into_iter().chain(rest), &error);
+            }
+            match apart(group, is_lock_timeout(&error)) {
+                Ok(parts) => groups.extend(parts),
+                // Its digest is another account's, or one that came in between: so it counts as used.
+                Err(group) if store::Stale::of(&error) == Some(store::Stale::Key) => {
+                    group.into_iter().for_each(|asked| asked.caller.answer(Ok(Err(Refusal::KeyReused))));
+                }
+                Err(group) => fail(group.into_iter(), &error),
+            }
+        }
+    }
+
+    async fn retry_under_lock(&mut self, commands: &[Command]) -> sqlx::Result<Vec<Answer>> {
+        let deadline = Instant::now() + RETRY_FOR;
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let error = match self.once_under_lock(commands).await {
+                Ok(answers) => return Ok(answers),
+                Err(error) => error,
+            };
+            let is_worth_it = is_out_of_reach(&error) && !is_lock_timeout(&error);
+            if is_worth_it {
+                // It may come back as another server, with another history.
+                self.memory.forget_all();
+            }
+            if !is_worth_it || Instant::now() + pause > deadline {
+                return Err(error);
+            }
+            sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+    }
+
+    async fn once_under_lock(&mut self, commands: &[Command]) -> sqlx::Result<Vec<Answer>> {
+        let mut conn = self.take_connection().await?;
+        let mut transaction = conn.begin().await?;
+        let (answers, accounts) =
+            batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, &[]).await?;
+        transaction.commit().await?;
+        accounts.iter().for_each(|account| self.memory.keep(account.continued()));
+        self.conn = Some(conn);
+        Ok(answers)
+    }
+
+    async fn take_connection(&mut self) -> sqlx::Result<PoolConnection<Postgres>> {
+        match self.conn.take() {
+            Some(conn) => Ok(conn),
+            None => self.pool.acquire().await,
+        }
+    }
+
+    /// A connection is used again unless it may be what failed.
+    fn give_back(&mut self, conn: PoolConnection<Postgres>, written: &sqlx::Result<()>) {
+        self.conn = match written {
+            Err(error) if store::Stale::of(error).is_none() => None,
+            _ => Some(conn),
+        };
+    }
+}
+
+/// Commands that were decided on remembered accounts, for one batch.
+#[derive(Default)]
+struct Decided {
+    /// As they are once the batch is written.
+    accounts: BTreeMap<AccountId, Account>,
+    answers: Vec<(Asked, Answer)>,
+    /// Those that memory was not enough for.
+    left: Vec<Asked>,
+}
+
+impl Decided {
+    fn len(&self) -> usize {
+        self.answers.len() + self.left.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
