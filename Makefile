@@ -1,6 +1,6 @@
 # What one does here every day. Each target is a script of scripts/, which says at its top what it does and why.
 
-.PHONY: help run test dev build e2e fmt prepare torture
+.PHONY: help run test dev build e2e fmt prepare bench torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ fmt: ## format the sources
 prepare: ## refresh .sqlx after a change of a query or a migration
 	@scripts/setup test
 	@scripts/prepare
+
+bench: ## measure the ledger, and write docs/benchmarks.md
+	@scripts/bench
 
 torture: ## kill programs and databases under load, a thousand times over
 	@scripts/torture

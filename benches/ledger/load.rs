@@ -1,0 +1,120 @@
+//! Load: callers that ask and wait, each for itself, and how long they waited.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use rand::{SeedableRng, rngs::SmallRng};
+use tokio::task::JoinSet;
+
+use crate::book::Sample;
+use crate::plan::Plan;
+
+/// As many callers as `callers`, each of whom asks again as soon as it is answered. `ask` says whether what
+/// was asked was done.
+pub async fn closed<F, A>(callers: usize, plan: &Plan, ask: A) -> Sample
+where
+    F: Future<Output = bool> + Send,
+    A: Fn(SmallRng) -> F + Send + Sync + 'static,
+{
+    let ask = Arc::new(ask);
+    let (counts, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (ask, counts, over) = (ask.clone(), counts.clone(), over.clone());
+        tasks.spawn(async move {
+            let mut rng = SmallRng::seed_from_u64(caller as u64);
+            let (mut waits, mut refused) = (histogram(), 0_u64);
+            while !over.load(Ordering::Relaxed) {
+                let since = Instant::now();
+                let is_done = ask(SmallRng::from_rng(&mut rng)).await;
+                if counts.load(Ordering::Relaxed) {
+                    if is_done {
+                        waits.saturating_record(micros(since.elapsed()));
+                    } else {
+                        refused += 1;
+                    }
+                }
+            }
+            (waits, refused)
+        });
+    }
+    tokio::time::sleep(plan.lead).await;
+    counts.store(true, Ordering::Relaxed);
+    let since = Instant::now();
+    tokio::time::sleep(plan.lasts).await;
+    // Who waits now is not counted: its wait is not over.
+    counts.store(false, Ordering::Relaxed);
+    let took = since.elapsed();
+    over.store(true, Ordering::Relaxed);
+    let (mut waits, mut refused) = (histogram(), 0);
+    while let Some(caller) = tasks.join_next().await {
+        let (its_waits, its_refused) = caller.expect("a caller does not panic");
+        waits.add(its_waits).expect("histograms of one shape");
+        refused += its_refused;
+    }
+    sample(&waits, took, refused)
+}
+
+/// Callers that come at `rate` a second whether or not the earlier ones are answered, and leave then. Waits
+/// count from the moment at which a caller was to come.
+pub async fn open<F, A>(rate: f64, plan: &Plan, ask: A) -> Sample
+where
+    F: Future<Output = bool> + Send,
+    A: Fn(SmallRng) -> F + Send + Sync + 'static,
+{
+    let ask = Arc::new(ask);
+    let start = Instant::now();
+    let (mut come, mut callers) = (0_u64, JoinSet::new());
+    let mut rng = SmallRng::seed_from_u64(7);
+    let mut tick = tokio::time::interval(Duration::from_millis(1));
+    while start.elapsed() < plan.lead + plan.lasts {
+        tick.tick().await;
+        let due_by_now = (start.elapsed().as_secs_f64() * rate) as u64;
+        while come < due_by_now {
+            let due = start + Duration::from_secs_f64(come as f64 / rate);
+            let (ask, rng) = (ask.clone(), SmallRng::from_rng(&mut rng));
+            callers.spawn(async move { (ask(rng).await, due, Instant::now()) });
+            come += 1;
+        }
+    }
+    let (mut waits, mut refused) = (histogram(), 0);
+    while let Some(answered) = callers.join_next().await {
+        let (is_done, due, at) = answered.expect("a caller does not panic");
+        if due - start < plan.lead {
+            continue;
+        }
+        if is_done {
+            waits.saturating_record(micros(at - due));
+        } else {
+            refused += 1;
+        }
+    }
+    sample(&waits, plan.lasts, refused)
+}
+
+fn sample(waits: &Histogram<u64>, took: Duration, refused: u64) -> Sample {
+    let wait = |quantile| Some(waits.value_at_quantile(quantile) as f64 / 1_000.0);
+    Sample {
+        rate: waits.len() as f64 / took.as_secs_f64(),
+        p50: wait(0.5),
+        p99: wait(0.99),
+        p999: wait(0.999),
+        refused,
+        others: None,
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds of a histogram")
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,82 @@
+//! How fast the ledger is, as ratios to what the same PostgreSQL does by itself in the same run. Writes
+//! docs/benchmarks.md and docs/benchmarks.svg.
+//!
+//! `cluster` is where all is measured, `yardsticks` and `house` are who is measured, under the `load` of many
+//! callers; `contest` has the list of measurements, `book` their outcome, `plan` how long they last.
+
+mod age;
+mod book;
+mod cluster;
+mod contest;
+mod house;
+mod load;
+mod others;
+mod plan;
+mod report;
+mod verification;
+mod yardsticks;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::{
+    age::{Aged, Updates},
+    book::Book,
+    cluster::Cluster,
+    contest::Contest,
+    house::House,
+    plan::{LOTS, Plan},
+    report::{Machine, Results},
+    verification::Verification,
+    yardsticks::Yardsticks,
+};
+
+/// After this the server knows of everything that was updated.
+const STATISTICS_DELAY: Duration = Duration::from_secs(11);
+
+#[tokio::main]
+async fn main() {
+    if verification::was_the_task().await {
+        return;
+    }
+    // Dropped, a run takes its cluster with it.
+    tokio::select! {
+        () = run() => {}
+        _ = tokio::signal::ctrl_c() => eprintln!("broken off; nothing was written"),
+    }
+}
+
+async fn run() {
+    let plan = Plan::from_env();
+    println!("making a cluster");
+    let cluster = Cluster::start(&plan).await;
+    println!("filling the yardsticks");
+    let yardsticks = Yardsticks::prepare(&cluster, &plan).await;
+    let machine = Machine::look(&cluster, &yardsticks).await;
+    println!("filling a ledger of {} accounts", plan.accounts);
+    let house = House::build(cluster.database("scrip"), plan.accounts, LOTS).await;
+    println!("filling an old ledger of {} entries", plan.old_entries);
+    let aged = Aged::prepare(&cluster, &plan, &house).await;
+    println!("everything is filled");
+
+    let contest = Contest { cluster: &cluster, plan: &plan, yardsticks, house, aged };
+    contest.lap().await;
+    let before = [Updates::of(&contest.house, "accounts").await, Updates::of(&contest.house, "lots").await];
+    let mut book = Book::default();
+    for round in 0..plan.rounds {
+        contest.round(round, &mut book).await;
+    }
+
+    println!("verifying the old ledger");
+    let verification = Verification::of_the_old_ledger(&cluster).await;
+    sleep(STATISTICS_DELAY).await;
+    let hot_accounts = Updates::of(&contest.house, "accounts").await.hot_share_since(&before[0]);
+    let hot_lots = Updates::of(&contest.house, "lots").await.hot_share_since(&before[1]);
+
+    let Contest { house, aged, .. } = contest;
+    house.close().await;
+    let growth = aged.close().await;
+    cluster.stop().await;
+    Results { plan, machine, book, growth, hot_accounts, hot_lots, verification }.write();
+}
