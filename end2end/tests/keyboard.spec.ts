@@ -40,6 +40,20 @@ test("a newcomer signs up and spends a credit with the keyboard alone", { tag: "
   await expectBalance(page, 5);
 });
 
+test("a form is whole when it appears, however slow the server is", { tag: "@js" }, async ({ page }) => {
+  await page.route("**/fn/typed_email", async (route) => {
+    await new Promise((later) => setTimeout(later, 500));
+    await route.continue();
+  });
+  for (const name of ["Sign up", "Sign in"]) {
+    await open(page, "/");
+    await page.getByRole("banner").getByRole("link", { name }).click();
+    await expect(heading(page, name)).toBeVisible();
+    await page.keyboard.press("Tab");
+    await expect(page.getByLabel("E-mail")).toBeFocused();
+  }
+});
+
 test("an open prompt keeps the focus", { tag: "@js" }, async ({ page, member }) => {
   const dialog = await askPrice(page);
   const price = priceOf(page, "Redesign a room");

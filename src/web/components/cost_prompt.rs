@@ -1,7 +1,11 @@
 //! What an action costs and what it leaves, before anything is taken. The same in a dialog and, without
 //! JavaScript, on a page of its own.
 
-use leptos::{either::Either, html, prelude::*};
+use leptos::{
+    either::{Either, EitherOf3},
+    html,
+    prelude::*,
+};
 
 use super::{Date, ProblemNotice, SubmitButton};
 use crate::{
@@ -27,6 +31,7 @@ pub fn CostPrompt<C: IntoView + 'static>(
     let heading = match &outcome {
         OutcomeView::Payable { .. } => format!("{subject} costs {}", text::credits(cost)),
         OutcomeView::Short { missing, .. } => format!("{} missing", text::credits(missing.get())),
+        OutcomeView::Refused(_) => format!("{subject} can’t run now"),
     };
     let body = match outcome {
         OutcomeView::Payable { available_after, allocations } => {
@@ -35,7 +40,7 @@ pub fn CostPrompt<C: IntoView + 'static>(
                 ("Cost", text::number(-cost)),
                 ("Left after", text::number(available_after.get())),
             ];
-            Either::Left(view! {
+            EitherOf3::A(view! {
                 <Sum lines=sum />
                 <Allocations allocations />
                 <Confirm action units cost idempotency_key cancel />
@@ -56,12 +61,16 @@ pub fn CostPrompt<C: IntoView + 'static>(
                 ("You have", text::number(available.get())),
                 ("Missing", text::number(missing.get())),
             ];
-            Either::Right(view! {
+            EitherOf3::B(view! {
                 <p>{words}</p>
                 <Sum lines=sum />
                 <div class="buttons">{cancel} <a href="/credits">"See your credits"</a></div>
             })
         }
+        OutcomeView::Refused(problem) => EitherOf3::C(view! {
+            <p>{format!("{problem} Nothing was spent.")}</p>
+            <div class="buttons">{cancel}</div>
+        }),
     };
     // A dialog that shows something else now, or shows it only now, is read from its heading on.
     let title = NodeRef::<html::H2>::new();

@@ -3,17 +3,17 @@
 use leptos::prelude::*;
 
 use super::ProblemNotice;
-use crate::{problem::Problem, web::fns::typed_email};
+use crate::problem::Problem;
 
-/// `new_password`: the person chooses one, rather than remembers one.
+/// `typed`: the address of a form that was just refused. `new_password`: the person chooses one, rather than remembers
+/// one.
 #[component]
 pub fn CredentialsFields(
+    typed: Option<String>,
     #[prop(into)] problem: Signal<Option<Problem>>,
     #[prop(into)] next: Signal<Option<String>>,
     #[prop(optional)] new_password: bool,
 ) -> impl IntoView {
-    // After a form that failed without JavaScript, the page is a new one: it shows again what was typed.
-    let typed = Resource::new(|| (), |()| typed_email());
     let about_email =
         move || problem.get().filter(|p| matches!(p, Problem::EmailMalformed | Problem::EmailTaken));
     let about_password = move || problem.get().filter(|p| matches!(p, Problem::PasswordLength));
@@ -28,23 +28,16 @@ pub fn CredentialsFields(
         {move || next.get().map(|next| view! { <input type="hidden" name="next" value=next /> })}
         <div class="field">
             <label for="email">"E-mail"</label>
-            <Transition>
-                {move || Suspend::new(async move {
-                    let typed = typed.await.ok().flatten();
-                    view! {
-                        <input
-                            id="email"
-                            name="email"
-                            type="email"
-                            autocomplete="username"
-                            required
-                            value=typed
-                            aria-describedby="email-error"
-                            aria-invalid=move || about_email().map(|_| "true")
-                        />
-                    }
-                })}
-            </Transition>
+            <input
+                id="email"
+                name="email"
+                type="email"
+                autocomplete="username"
+                required
+                value=typed
+                aria-describedby="email-error"
+                aria-invalid=move || about_email().map(|_| "true")
+            />
             <FieldError id="email-error" problem=Signal::derive(about_email) />
         </div>
         <div class="field">

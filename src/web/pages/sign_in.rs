@@ -7,7 +7,8 @@ use crate::{
     text::query_value,
     web::{
         app::Acts,
-        components::{CredentialsFields, Page, SubmitButton},
+        components::{CredentialsFields, Page, SubmitButton, loaded},
+        fns::typed_email,
     },
 };
 
@@ -16,16 +17,24 @@ pub fn SignInPage() -> impl IntoView {
     let Acts { sign_in, .. } = expect_context();
     let problem = Signal::derive(move || sign_in.value().get().and_then(Result::err));
     let next = next_page();
+    let answer = Resource::new(|| (), |()| typed_email());
     view! {
         <Page title="Sign in" narrow=true>
-            <div class="intro">
-                <h1>"Sign in"</h1>
-            </div>
-            <ActionForm action=sign_in attr:class="form" attr:novalidate=true>
-                <CredentialsFields problem next />
-                <SubmitButton class="button primary wide" pending=sign_in.pending() words="Sign in" />
-            </ActionForm>
-            <p class="aside">"New here? " <FormLink page="/sign-up" words="Sign up" /></p>
+            {loaded(
+                answer,
+                move |typed| {
+                    view! {
+                        <div class="intro">
+                            <h1>"Sign in"</h1>
+                        </div>
+                        <ActionForm action=sign_in attr:class="form" attr:novalidate=true>
+                            <CredentialsFields typed problem next />
+                            <SubmitButton class="button primary wide" pending=sign_in.pending() words="Sign in" />
+                        </ActionForm>
+                        <p class="aside">"New here? " <FormLink page="/sign-up" words="Sign up" /></p>
+                    }
+                },
+            )}
         </Page>
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     web::{
         app::Acts,
         components::{CredentialsFields, Page, SubmitButton, loaded},
-        fns::offer,
+        fns::{offer, typed_email},
     },
 };
 
@@ -17,12 +17,13 @@ pub fn SignUpPage() -> impl IntoView {
     let Acts { sign_up, .. } = expect_context();
     let problem = Signal::derive(move || sign_up.value().get().and_then(Result::err));
     let next = next_page();
-    let answer = Resource::new(|| (), |()| offer());
+    // The form appears as a whole: a field that came later would not be where the keyboard looks for it.
+    let answer = Resource::new(|| (), |()| async { Ok((offer().await?, typed_email().await?)) });
     view! {
         <Page title="Sign up" narrow=true>
             {loaded(
                 answer,
-                move |offer| {
+                move |(offer, typed)| {
                     let gift = offer
                         .signup
                         .map(|signup| {
@@ -34,7 +35,7 @@ pub fn SignUpPage() -> impl IntoView {
                             {gift}
                         </div>
                         <ActionForm action=sign_up attr:class="form" attr:novalidate=true>
-                            <CredentialsFields problem next new_password=true />
+                            <CredentialsFields typed problem next new_password=true />
                             <SubmitButton class="button primary wide" pending=sign_up.pending() words="Sign up" />
                         </ActionForm>
                         <p class="aside">"Already a member? " <FormLink page="/sign-in" words="Sign in" /></p>
