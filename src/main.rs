@@ -12,7 +12,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
-    domain::AccountId,
+    domain::{AccountId, Catalog},
     router::router,
     server::{
         AppState,
@@ -25,6 +25,7 @@ use scrip::{
         store::{self, embedded::Embedded, people::Role},
     },
 };
+use sqlx::PgPool;
 use tokio::{
     net::TcpListener,
     signal::{self, unix::SignalKind},
@@ -80,18 +81,19 @@ enum DemoTask {
 
 /// A task that has all it needs.
 enum Job {
-    Serve,
+    Serve(Catalog),
     Migrate,
     Verify(Option<AccountId>),
-    CreateAdmin(Credentials),
-    SeedDemo,
+    CreateAdmin(Catalog, Credentials),
+    SeedDemo(Catalog),
 }
 
 impl Task {
     /// Asks what must be asked before anything is started, and refuses what should not be done.
     fn prepare(self, config: &Config) -> Result<Job, Box<dyn Error>> {
+        let catalog = || catalog::load(&config.catalog);
         Ok(match self {
-            Self::Serve => Job::Serve,
+            Self::Serve => Job::Serve(catalog()?),
             Self::Migrate => Job::Migrate,
             Self::Verify { account } => Job::Verify(account),
             Self::Admin(AdminTask::Create { email }) => {
@@ -101,7 +103,7 @@ impl Task {
                         rpassword::prompt_password("Password for the new admin (8 to 256 characters): ")?
                     }
                 };
-                Job::CreateAdmin(Credentials { email, password })
+                Job::CreateAdmin(catalog()?, Credentials { email, password })
             }
             Self::Demo(DemoTask::Seed) => {
                 if let Database::Given(_) = config.database {
@@ -109,7 +111,7 @@ impl Task {
                                 database only: unset DATABASE_URL"
                         .into());
                 }
-                Job::SeedDemo
+                Job::SeedDemo(catalog()?)
             }
         })
     }
@@ -140,7 +142,6 @@ async fn main() -> ExitCode {
 
 async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
-    let catalog = catalog::load(&config.catalog)?;
     let is_server = matches!(task, Task::Serve);
     let job = task.prepare(&config)?;
     let (ask_to_stop, stop) = watch::channel(false);
@@ -164,22 +165,14 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     };
     let pool = store::connect(options);
     let work = async {
-        store::migrate(&pool).await?;
-        let lax = store::unsafe_settings(&pool).await?;
-        if !lax.is_empty() {
-            return Err(format!(
-                "this PostgreSQL may lose what it has confirmed: set {} = on in its configuration",
-                lax.join(" and ")
-            )
-            .into());
-        }
-        let state = AppState::new(pool.clone(), Clock::default(), catalog, &config).await?;
         match job {
-            Job::Serve => serve(state, &config, stop.clone()).await,
-            Job::Migrate => Ok(()),
-            Job::Verify(account) => check_books(&state, account).await,
-            Job::CreateAdmin(typed) => create_admin(&state, typed).await,
-            Job::SeedDemo => seed_demo(&state).await,
+            Job::Serve(catalog) => serve(open(&pool, catalog, &config).await?, &config, stop.clone()).await,
+            Job::Migrate => Ok(store::migrate(&pool).await?),
+            Job::Verify(account) => check_books(&pool, account).await,
+            Job::CreateAdmin(catalog, typed) => {
+                create_admin(&open(&pool, catalog, &config).await?, typed).await
+            }
+            Job::SeedDemo(catalog) => seed_demo(&open(&pool, catalog, &config).await?).await,
         }
     };
     let done = tokio::select! {
@@ -192,6 +185,20 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
         embedded.stop().await;
     }
     done
+}
+
+/// The program on its database, which is brought up to date.
+async fn open(pool: &PgPool, catalog: Catalog, config: &Config) -> Result<AppState, Box<dyn Error>> {
+    store::migrate(pool).await?;
+    let lax = store::unsafe_settings(pool).await?;
+    if !lax.is_empty() {
+        return Err(format!(
+            "this PostgreSQL may lose what it has confirmed: set {} = on in its configuration",
+            lax.join(" and ")
+        )
+        .into());
+    }
+    Ok(AppState::new(pool.clone(), Clock::default(), catalog, config).await?)
 }
 
 async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) -> Result<(), Box<dyn Error>> {
@@ -261,11 +268,17 @@ async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dy
     Ok(())
 }
 
-async fn check_books(state: &AppState, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
+/// Changes nothing, not even the form of the database.
+async fn check_books(pool: &PgPool, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
+    if !store::is_current(pool).await? {
+        return Err(
+            "the books have the form of an older Scrip: bring them up to date with `scrip migrate`".into()
+        );
+    }
     // Drawn on a terminal only.
     let bar = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template("{spinner} {pos} of about {len} entries {wide_bar} {eta}")?);
-    let report = verify(&state.pool, account, |read, about| {
+    let report = verify(pool, account, |read, about| {
         bar.set_length(about.max(read));
         bar.set_position(read);
     });

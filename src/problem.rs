@@ -64,8 +64,12 @@ pub enum Problem {
     ExpiresTooEarly,
     #[error("The account cannot hold that many credits.")]
     BalanceTooLarge,
+    #[error("A time must be in the years 1 to 9999.")]
+    TimeOutOfRange,
     #[error("That is as many as fair use allows for now. Try again in {}.", seconds(*retry_after_secs))]
     FairUse { retry_after_secs: u64 },
+    #[error("{} holds are open, and no more may be. Capture or release some first.", number(*most))]
+    TooManyHolds { most: i64 },
     #[error("There is no such hold.")]
     UnknownHold,
     #[error("This hold was captured or released already.")]
@@ -108,6 +112,10 @@ impl Problem {
             Refusal::FairUse { resets_at, .. } => {
                 let left = (resets_at - now).num_seconds().max(0).unsigned_abs();
                 Self::FairUse { retry_after_secs: left + 1 }
+            }
+            Refusal::TimeOutOfRange => Self::TimeOutOfRange,
+            Refusal::TooManyHolds { most } => {
+                Self::TooManyHolds { most: i64::try_from(most).unwrap_or(i64::MAX) }
             }
             Refusal::UnknownHold => Self::UnknownHold,
             Refusal::HoldClosed => Self::HoldClosed,
@@ -157,6 +165,7 @@ impl Problem {
             Self::EmailTaken
             | Self::PriceChanged { .. }
             | Self::ClockBehind
+            | Self::TooManyHolds { .. }
             | Self::HoldClosed
             | Self::LotHeld
             | Self::LotEmpty
@@ -169,6 +178,7 @@ impl Problem {
             | Self::ExpiresTooEarly
             | Self::RefundTooLarge { .. }
             | Self::ClawbackTooLarge { .. }
+            | Self::TimeOutOfRange
             | Self::BalanceTooLarge => 422,
             Self::Insufficient { too_many_requests: true, .. }
             | Self::TooManyAttempts { .. }

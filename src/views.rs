@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Kind, Level, Lot, LotState, Quote,
-        Shortfall, Source, Version,
+        Refusal, Shortfall, Source, Version,
         catalog::{Action, Cost},
     },
+    problem::Problem,
     text::number,
 };
 
@@ -79,8 +80,16 @@ pub struct QuoteView {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum OutcomeView {
-    Payable { available_after: Credits, allocations: Vec<AllocationView> },
-    Short { missing: Amount, min_balance: Credits },
+    Payable {
+        available_after: Credits,
+        allocations: Vec<AllocationView>,
+    },
+    Short {
+        missing: Amount,
+        min_balance: Credits,
+    },
+    /// What stands in the way is not the balance.
+    Refused(Problem),
 }
 
 /// The part of a spend that one lot would pay.
@@ -188,7 +197,7 @@ impl ActionView {
 impl SpentView {
     /// `None` where the entry charged for nothing.
     pub fn of(entry: &Entry, available: Credits, catalog: &Catalog) -> Option<Self> {
-        let charge = entry.charge()?;
+        let charge = entry.kind.charge().filter(|_| entry.kind.is_spend())?;
         Some(Self { title: title(entry, catalog), cost: charge.cost, available })
     }
 }
@@ -199,6 +208,7 @@ impl QuoteView {
         charge: &Charge,
         quote: Quote,
         account: &Account,
+        refused: impl FnOnce(Refusal) -> Problem,
         idempotency_key: String,
     ) -> Self {
         let outcome = match quote.outcome {
@@ -211,7 +221,10 @@ impl QuoteView {
                     .filter_map(|paid| AllocationView::of(paid, account))
                     .collect(),
             },
-            Err(Shortfall { missing, min_balance, .. }) => OutcomeView::Short { missing, min_balance },
+            Err(Refusal::Insufficient(Shortfall { missing, min_balance, .. })) => {
+                OutcomeView::Short { missing, min_balance }
+            }
+            Err(refusal) => OutcomeView::Refused(refused(refusal)),
         };
         let quantity = match (&action.cost, charge.units) {
             (Cost::PerUnit { unit, .. }, Some(units)) => Some(format!("{} {unit}", number(units.get()))),

@@ -121,7 +121,10 @@ impl Contest<'_> {
     pub async fn round(&self, round: usize, book: &mut Book) {
         let mut order = MEASURES;
         order.rotate_left(round * MEASURES.len() / self.plan.rounds);
-        for measure in order {
+        let is_wanted = |measure: &Measure| {
+            self.plan.only.as_ref().is_none_or(|only| measure.name().contains(only.as_str()))
+        };
+        for measure in order.into_iter().filter(is_wanted) {
             if let Some(sample) = self.measure_in_quiet(measure, book).await {
                 let wait = |wait: Option<f64>| wait.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.3}"));
                 println!(

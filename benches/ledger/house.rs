@@ -8,8 +8,8 @@ use std::sync::{
 use futures_util::{StreamExt, stream};
 use scrip::{
     domain::{
-        AccountId, Act, Amount, Capture, Charge, Command, Credits, Grant, HoldLife, IdempotencyKey, Limits,
-        Receipt, Source, Spend, catalog::ActionKey, note::Description,
+        AccountId, Act, Amount, Capture, Charge, Command, Grant, HoldLife, IdempotencyKey, Limits, Receipt,
+        Source, Spend, catalog::ActionKey, note::Description,
     },
     server::{
         clock::Clock,
@@ -120,7 +120,9 @@ pub async fn hold_and_capture(ledger: Ledger, account: AccountId) -> bool {
 /// What a spend would do.
 pub async fn quote_once(ledger: Ledger, account: AccountId) -> bool {
     match ledger.account(account).await {
-        Ok(account) => account.quote(amount(COST), Credits::ZERO, Clock::default().now()).outcome.is_ok(),
+        Ok(account) => {
+            account.quote(amount(COST), &Limits::default(), Clock::default().now()).outcome.is_ok()
+        }
         Err(_) => false,
     }
 }

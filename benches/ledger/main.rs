@@ -68,6 +68,12 @@ async fn run() {
         contest.round(round, &mut book).await;
     }
 
+    if plan.only.is_some() {
+        contest.house.close().await;
+        contest.aged.close().await;
+        return cluster.stop().await;
+    }
+
     println!("verifying the old ledger");
     let verification = Verification::of_the_old_ledger(&cluster).await;
     sleep(STATISTICS_DELAY).await;

@@ -7,6 +7,8 @@ pub struct Plan {
     /// A look whether it works; its numbers mean little.
     pub is_quick: bool,
     pub rounds: usize,
+    /// Measured is only what has this in its name; then nothing is written.
+    pub only: Option<String>,
     /// Not counted, before each measurement.
     pub lead: Duration,
     /// Counted.
@@ -31,13 +33,15 @@ impl Plan {
         let is_quick = env::var("SCRIP_BENCH_QUICK").is_ok_and(|quick| quick == "1");
         let plan = if is_quick { Self::quick() } else { Self::whole() };
         let rounds = env::var("SCRIP_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-        Self { rounds: rounds.unwrap_or(plan.rounds).max(1), ..plan }
+        let only = env::var("SCRIP_BENCH_ONLY").ok();
+        Self { rounds: rounds.unwrap_or(plan.rounds).max(1), only, ..plan }
     }
 
     fn whole() -> Self {
         Self {
             is_quick: false,
             rounds: 3,
+            only: None,
             lead: Duration::from_secs(2),
             lasts: Duration::from_secs(5),
             accounts: 100_000,
@@ -55,6 +59,7 @@ impl Plan {
         Self {
             is_quick: true,
             rounds: 1,
+            only: None,
             lead: Duration::from_millis(500),
             lasts: Duration::from_secs(1),
             accounts: 5_000,

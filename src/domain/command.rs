@@ -7,6 +7,7 @@ use super::{
     AccountId, Amount, Credits, Fingerprint, HoldLife, IdempotencyKey, LotNumber, Priority, Source, Version,
     catalog::{ActionKey, Units},
     key::ContentDigest,
+    moment,
     note::{Description, Metadata, Reference},
 };
 
@@ -107,7 +108,8 @@ pub struct Refund {
     pub reason: Description,
 }
 
-/// How long credits live that come back after their lot has ended: a second to ten years.
+/// How long credits live that come back after their lot has ended: a second to ten years, in whole
+/// microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grace(TimeDelta);
 
@@ -181,13 +183,15 @@ impl TryFrom<TimeDelta> for Grace {
     type Error = NotAGrace;
 
     fn try_from(grace: TimeDelta) -> Result<Self, NotAGrace> {
-        if (TimeDelta::seconds(1)..=Self::MAX.0).contains(&grace) { Ok(Self(grace)) } else { Err(NotAGrace) }
+        let is_grace = (TimeDelta::seconds(1)..=Self::MAX.0).contains(&grace);
+        if is_grace { Ok(Self(moment::whole_length(grace))) } else { Err(NotAGrace) }
     }
 }
 
 impl Command {
-    pub const fn new(account: AccountId, key: IdempotencyKey, act: Act) -> Self {
-        Self { account, key, act, reference: None, metadata: None }
+    /// What is finer in its times than the ledger keeps is cut off here, so that nothing is decided on it.
+    pub fn new(account: AccountId, key: IdempotencyKey, act: Act) -> Self {
+        Self { account, key, act: act.with_whole_times(), reference: None, metadata: None }
     }
 
     /// Covers what the caller asked for and nothing that the catalog adds: the first answer still stands
@@ -237,6 +241,28 @@ impl Command {
             digest.text("metadata").text(metadata.as_str());
         }
         digest.finish()
+    }
+}
+
+impl Act {
+    fn with_whole_times(mut self) -> Self {
+        match &mut self {
+            Self::Grant(grant) => {
+                grant.effective_at = grant.effective_at.map(moment::whole);
+                grant.expires_at = grant.expires_at.map(moment::whole);
+            }
+            Self::Unlimited(unlimited) => unlimited.until = moment::whole(unlimited.until),
+            Self::Spend(_)
+            | Self::Hold(..)
+            | Self::Capture(_)
+            | Self::Release(_)
+            | Self::Refund(_)
+            | Self::Void(_)
+            | Self::Adjust(_)
+            | Self::Clawback(_)
+            | Self::Reinstate(_) => {}
+        }
+        self
     }
 }
 

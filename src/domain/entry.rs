@@ -113,14 +113,6 @@ impl Entry {
     pub fn held_change(&self) -> i64 {
         self.movements.iter().map(|movement| movement.held).sum()
     }
-
-    /// Where the entry took credits for good: what it charged for.
-    pub fn charge(&self) -> Option<&Charge> {
-        match &self.kind {
-            Kind::Spend(charge) | Kind::Capture { charge, .. } => Some(charge),
-            _ => None,
-        }
-    }
 }
 
 impl Kind {
@@ -190,7 +182,12 @@ impl Kind {
         }
     }
 
-    /// What is charged for, or would be if the hold were captured as it is.
+    /// Whether credits were taken for good, unless use was unlimited: what a refund can be about.
+    pub const fn is_spend(&self) -> bool {
+        matches!(self, Self::Spend(_) | Self::Capture { .. })
+    }
+
+    /// What is charged for at which price; of a hold, what would be if it were captured as it is.
     pub const fn charge(&self) -> Option<&Charge> {
         match self {
             Self::Spend(charge) | Self::Hold { charge, .. } | Self::Capture { charge, .. } => Some(charge),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
-use super::{Allocation, Charge, Credits, Version, credits::total};
+use super::{Allocation, Charge, Version, moment};
 
 /// An open hold of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,19 +18,13 @@ pub struct Hold {
     pub allocations: Vec<Allocation>,
 }
 
-/// How long a hold may stay open: a second to a day.
+/// How long a hold may stay open: a second to a day, in whole microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HoldLife(TimeDelta);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a hold lasts between one second and 24 hours")]
 pub struct NotAHoldLife;
-
-impl Hold {
-    pub fn held(&self) -> Credits {
-        total(self.allocations.iter().map(|held| held.amount.credits()))
-    }
-}
 
 impl HoldLife {
     pub const MAX: Self = Self(TimeDelta::hours(24));
@@ -50,7 +44,8 @@ impl TryFrom<TimeDelta> for HoldLife {
     type Error = NotAHoldLife;
 
     fn try_from(life: TimeDelta) -> Result<Self, NotAHoldLife> {
-        if (TimeDelta::seconds(1)..=Self::MAX.0).contains(&life) { Ok(Self(life)) } else { Err(NotAHoldLife) }
+        let is_life = (TimeDelta::seconds(1)..=Self::MAX.0).contains(&life);
+        if is_life { Ok(Self(moment::whole_length(life))) } else { Err(NotAHoldLife) }
     }
 }
 
@@ -67,5 +62,11 @@ mod tests {
         {
             assert_eq!(HoldLife::try_from(life), Err(NotAHoldLife), "{life}");
         }
+    }
+
+    #[test]
+    fn the_life_of_a_hold_has_whole_microseconds() {
+        let fine = TimeDelta::seconds(9) + TimeDelta::nanoseconds(1_999);
+        assert_eq!(HoldLife::try_from(fine).unwrap().get(), TimeDelta::microseconds(9_000_001));
     }
 }

@@ -23,6 +23,7 @@
 //!    capture of more takes the rest from what is available (down to nothing: the work is done), or is
 //!    refused whole and leaves the hold as it was. Release returns all. A hold that is past its time counts as
 //!    released at that moment; until then its credits can be captured even if their lot has lapsed meanwhile.
+//!    No more than [`HOLDS_MAX`] are open at once.
 //! 7. **A refund returns credits of a spend or a capture** to the lots that they came from, last taken first:
 //!    whole or in parts, never more than was taken. Where such a lot has ended meanwhile, the credits end
 //!    again at once, by an entry of their own, unless the refund gives a grace: then they come back as a new
@@ -45,7 +46,8 @@
 //!     of these moments. So history always adds up to what is available, and a job that is late is never
 //!     noticed.
 //! 14. **Time never runs backwards on an account.** A command dated up to [`CLOCK_SLACK`] before the
-//!     account's last entry is lifted to it; one dated further back is refused.
+//!     account's last entry is lifted to it; one dated further back is refused. Times are whole microseconds of
+//!     the years 1 to 9999 ([`moment`]): what is finer is cut off, and what is beyond is refused.
 //! 15. **A command is carried out once.** It bears an [`IdempotencyKey`], bound to a [`Fingerprint`] of its
 //!     content. The same key and content returns the first answer; the same key with other content is
 //!     refused. A refused command leaves no trace, so its key may succeed later.
@@ -68,6 +70,7 @@ pub mod id;
 pub mod key;
 pub mod level;
 pub mod lot;
+pub mod moment;
 pub mod note;
 #[cfg(test)]
 mod properties;
@@ -75,7 +78,7 @@ pub mod replay;
 #[cfg(test)]
 mod testing;
 
-pub use account::{Account, Allocation, CLOCK_SLACK, Quote, Receipt, Refusal, Shortfall, decide};
+pub use account::{Account, Allocation, CLOCK_SLACK, HOLDS_MAX, Quote, Receipt, Refusal, Shortfall, decide};
 pub use catalog::Catalog;
 pub use chain::Chain;
 pub use command::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AppState, Error, store::people::User};
 use crate::{
     domain::{
-        Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
+        Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Refusal, Spend,
         catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
@@ -28,8 +28,8 @@ pub async fn quote(
 ) -> Result<QuoteView, Error> {
     let (action, charge) = price(state, order)?;
     let account = state.ledger.account(member.account).await?;
-    let quote = account.quote(charge.cost, state.catalog.limits.min_balance, state.clock.now());
-    Ok(QuoteView::of(action, &charge, quote, &account, key))
+    let quote = account.quote(charge.cost, &state.catalog.limits, state.clock.now());
+    Ok(QuoteView::of(action, &charge, quote, &account, |refusal| refused(state, refusal), key))
 }
 
 /// Takes what the order costs, if that is what the member was shown. With the same key it happens once.
@@ -43,8 +43,11 @@ pub async fn spend(
     let (_, charge) = price(state, order)?;
     let spend = Spend { charge, agreed, limits: state.catalog.limits, description: None };
     let answer = state.ledger.execute(Command::new(member.account, key, Act::Spend(spend))).await?;
-    let (status, now) = (state.catalog.insufficient_status, state.clock.now());
-    Ok(answer.map_err(|refusal| Problem::refused(refusal, status, now))?)
+    Ok(answer.map_err(|refusal| refused(state, refusal))?)
+}
+
+fn refused(state: &AppState, refusal: Refusal) -> Problem {
+    Problem::refused(refusal, state.catalog.insufficient_status, state.clock.now())
 }
 
 /// The spend that was made under this key, if one was.

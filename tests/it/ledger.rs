@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use scrip::{
-    domain::{AccountId, Command, Kind, Refusal, Version},
+    domain::{
+        AccountId, Act, Amount, Capture, Command, HoldLife, Kind, LotNumber, Refund, Refusal, Release,
+        Version, Void, explain::Because,
+    },
     problem::Problem,
     server::{
         AppState, Error,
@@ -12,10 +15,12 @@ use scrip::{
         store,
     },
 };
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{CATALOG, account, credits, grant, noon, spend, state};
+use crate::support::{
+    CATALOG, account, amount, command, credits, grant, noon, reason, spend, spending, state,
+};
 
 const ALL: usize = 1_000;
 
@@ -122,28 +127,25 @@ async fn a_batch_answers_each_command_alone(pool: PgPool) {
     let mut commands: Vec<Command> = Vec::new();
     for account in &neighbours {
         commands.push(spend(&state, *account, "a", "complete", Some(8_000)));
-        commands.push(spend(&state, *account, "b", "complete", Some(14_000)));
+        commands.push(spend(&state, *account, "b", "complete", Some(40_000)));
         commands.push(spend(&state, *account, "a", "complete", Some(8_000)));
         commands.push(grant(*account, "c", 5, None));
-        commands.push(spend(&state, *account, "b", "complete", Some(14_000)));
     }
     let nobody = AccountId::from(Uuid::nil());
     commands.push(spend(&state, nobody, "a", "render", None));
 
     let answers = commands.iter().map(|command| state.ledger.execute(command.clone()));
     let answers: Vec<_> = join_all(answers).await.into_iter().map(Result::unwrap).collect();
-    for answers in answers[..commands.len() - 1].chunks(5) {
+    for answers in answers[..commands.len() - 1].chunks(4) {
         assert!(answers[0].as_ref().is_ok_and(|answer| !answer.replayed), "4 of 10");
-        assert!(matches!(answers[1], Err(Refusal::Insufficient(_))), "7 of 6");
+        assert!(matches!(answers[1], Err(Refusal::Insufficient(_))), "20 of 15 at most");
         assert!(answers[2].as_ref().is_ok_and(|answer| answer.replayed), "the first again");
         assert!(answers[3].is_ok());
-        assert!(
-            answers[4].as_ref().is_ok_and(|answer| !answer.replayed),
-            "7 of 11, under the refused one's key"
-        );
     }
     assert_eq!(answers.last().unwrap(), &Err(Refusal::UnknownAccount));
     for account in neighbours {
+        let smaller = spend(&state, account, "b", "complete", Some(14_000));
+        assert!(state.ledger.execute(smaller).await.unwrap().is_ok(), "7 of 11, under the refused one's key");
         assert_eq!(state.ledger.account(account).await.unwrap().balance(), credits(4));
     }
     check(&pool).await;
@@ -209,11 +211,11 @@ async fn the_database_refuses_what_the_law_would_never_write(pool: PgPool) {
     let state = ready(pool.clone()).await;
     account(&state, "ada@example.com").await;
     for (statement, constraint) in [
-        ("update lots set remaining = -1", "lots_remaining_not_negative"),
+        ("update lots set remaining = -1", "credits_not_negative"),
         ("update lots set remaining = granted + 1", "lots_within_granted"),
         ("update lots set held = 1", "lots_within_granted"),
-        ("update accounts set balance = -1", "accounts_balance_not_negative"),
-        ("update accounts set debt = -1", "accounts_debt_not_negative"),
+        ("update accounts set balance = -1", "credits_not_negative"),
+        ("update accounts set debt = -1", "credits_not_negative"),
         ("update lots set expires_at = effective_at", "lots_expire_after_they_start"),
         ("insert into entries select * from entries", "entries_pkey"),
         (
@@ -226,7 +228,7 @@ async fn the_database_refuses_what_the_law_would_never_write(pool: PgPool) {
             "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link, key, fingerprint)
              select bucket, account_id, 2, at, 0, 'z', '1:-1', 0, 7, 7
              from entries",
-            "entries_kind_known",
+            "letter_of_kind_known",
         ),
         (
             "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link, key, fingerprint)
@@ -268,15 +270,78 @@ async fn what_was_granted_and_spent_reads_back_as_it_was_decided(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn an_account_is_known_as_it_stood_at_any_moment(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = state(pool, clock.clone(), CATALOG).await;
+    let account = account(&state, "ada@example.com").await;
+    let hour = TimeDelta::hours(1);
+    state.ledger.execute(grant(account, "soon", 5, Some(noon() + hour * 3))).await.unwrap().unwrap();
+    clock.set(noon() + hour);
+    state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap().unwrap();
+    clock.set(noon() + hour * 4);
+
+    for (at, balance) in [
+        (noon() - hour, 0),
+        (noon(), 15),
+        (noon() + hour - TimeDelta::microseconds(1), 15),
+        (noon() + hour, 14),
+        // Nothing was written since, and yet four of the five have lapsed.
+        (noon() + hour * 3, 10),
+        (noon() + hour * 1_000, 10),
+    ] {
+        assert_eq!(state.ledger.as_of(account, at).await.unwrap().balance(), credits(balance), "{at}");
+    }
+}
+
+#[sqlx::test]
+async fn a_charge_is_explained_by_the_lots_as_they_stood_then(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = state(pool, clock.clone(), CATALOG).await;
+    let account = account(&state, "ada@example.com").await;
+    let tomorrow = noon() + TimeDelta::days(1);
+    state.ledger.execute(grant(account, "soon", 2, Some(tomorrow))).await.unwrap().unwrap();
+    let spent = spend(&state, account, "s", "complete", Some(6_000));
+    let spent = state.ledger.execute(spent).await.unwrap().unwrap().entry;
+    state
+        .ledger
+        .execute(grant(account, "sooner", 2, Some(noon() + TimeDelta::hours(1))))
+        .await
+        .unwrap()
+        .unwrap();
+    clock.set(tomorrow);
+
+    let explained = state.ledger.explain(account, spent.version).await.unwrap().unwrap();
+    assert_eq!(explained.entry, spent);
+    let lots: Vec<_> =
+        explained.lots.iter().map(|it| (it.lot.number.0, it.taken.get(), it.because)).collect();
+    assert_eq!(lots, [(2, 2, Some(Because::ExpiresEarlier)), (1, 1, None)]);
+    let lapsed = state.ledger.explain(account, Version(5)).await.unwrap().unwrap();
+    assert_eq!(lapsed.entry.kind, Kind::Expiry, "what fell due is known before it is written");
+    assert_eq!(state.ledger.explain(account, Version(6)).await.unwrap(), None);
+}
+
+#[sqlx::test]
+async fn who_asks_for_an_account_that_is_not_there_is_told_so(pool: PgPool) {
+    let state = ready(pool).await;
+    let nobody = AccountId::from(Uuid::nil());
+    let told = |error: Error| matches!(error, Error::Problem(Problem::NotFound));
+    assert!(told(state.ledger.account(nobody).await.unwrap_err()));
+    assert!(told(state.ledger.history(nobody, None, ALL).await.unwrap_err()));
+    assert!(told(state.ledger.as_of(nobody, noon()).await.unwrap_err()));
+    assert!(told(state.ledger.explain(nobody, Version(1)).await.unwrap_err()));
+}
+
+#[sqlx::test]
 async fn a_database_that_may_forget_is_recognised(pool: PgPool) {
     // The tests' own server does not wait for the disk.
     assert_eq!(store::unsafe_settings(&pool).await.unwrap(), ["fsync"]);
-    let forgetful = PgPoolOptions::new().max_connections(1).connect_with((*pool.connect_options()).clone());
-    let forgetful = forgetful.await.unwrap();
-    sqlx::raw_sql("set synchronous_commit = off").execute(&forgetful).await.unwrap();
-    assert_eq!(store::unsafe_settings(&forgetful).await.unwrap(), ["fsync", "synchronous_commit"]);
+    // What it can be asked for, it is asked for, whatever it does for others.
+    let name = pool.connect_options().get_database().unwrap().to_owned();
+    let lax = format!("alter database \"{name}\" set synchronous_commit = off");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lax)).execute(&pool).await.unwrap();
     let ours = store::connect((*pool.connect_options()).clone());
-    assert_eq!(store::unsafe_settings(&ours).await.unwrap(), ["fsync"]);
+    let waits = sqlx::query_scalar!("select current_setting('synchronous_commit')").fetch_one(&ours);
+    assert_eq!(waits.await.unwrap().as_deref(), Some("on"));
 }
 
 #[sqlx::test]
@@ -293,22 +358,125 @@ async fn who_waits_too_long_for_an_account_is_told_to_come_back(pool: PgPool) {
     check(&pool).await;
 }
 
+/// How often the server had to break off a transaction because two waited for each other.
+async fn deadlocks(pool: &PgPool) -> i64 {
+    sqlx::raw_sql("select pg_stat_clear_snapshot()").execute(pool).await.unwrap();
+    let count =
+        sqlx::query_scalar!("select deadlocks from pg_stat_database where datname = current_database()");
+    count.fetch_one(pool).await.unwrap().unwrap()
+}
+
 #[sqlx::test]
-async fn batches_over_the_same_accounts_in_opposite_order_do_not_block_each_other(pool: PgPool) {
-    let state = ready(pool.clone()).await;
-    let first = account(&state, "first@example.com").await;
-    let second = account(&state, "second@example.com").await;
-    let batches = (0..20).map(|number| {
-        let order = if number % 2 == 0 { [first, second] } else { [second, first] };
-        let commands = order.map(|account| grant(account, &format!("grant-{number}"), 1, None));
-        let ledger = state.ledger.clone();
-        tokio::spawn(async move { join_all(commands.map(|command| ledger.execute(command))).await })
-    });
-    for answers in batches.collect::<Vec<_>>() {
-        assert!(answers.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
+async fn batches_over_the_same_accounts_in_opposite_order_do_not_wait_for_each_other(pool: PgPool) {
+    let engines = [ready(pool.clone()).await, ready(store::connect((*pool.connect_options()).clone())).await];
+    let mut accounts = Vec::new();
+    // Enough that some are of one bucket.
+    for number in 0..24 {
+        accounts.push(account(&engines[0], &format!("number-{number}@example.com")).await);
     }
-    for account in [first, second] {
-        assert_eq!(state.ledger.account(account).await.unwrap().balance(), credits(30));
+    for round in 0..20 {
+        let batches = engines.iter().enumerate().map(|(number, state)| {
+            let mut order = accounts.clone();
+            if number == 1 {
+                order.reverse();
+            }
+            let commands = order.into_iter().map(move |id| grant(id, &format!("{round}-{number}"), 1, None));
+            let ledger = state.ledger.clone();
+            tokio::spawn(async move { join_all(commands.map(|command| ledger.execute(command))).await })
+        });
+        for answers in batches.collect::<Vec<_>>() {
+            assert!(answers.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
+        }
     }
+    for account in accounts {
+        assert_eq!(engines[0].ledger.account(account).await.unwrap().balance(), credits(50));
+    }
+    assert_eq!(deadlocks(&pool).await, 0);
+    check(&pool).await;
+}
+
+#[sqlx::test]
+async fn each_bad_command_gets_its_own_refusal_and_its_neighbours_are_unharmed(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = state(pool.clone(), clock.clone(), CATALOG).await;
+    let id = account(&state, "ada@example.com").await;
+    let of = |key: &str, act| command(id, key, act);
+    let one = || spending(&state, "render", None);
+    let done = async |command| state.ledger.execute(command).await.unwrap().unwrap().entry.version;
+    let spent = done(of("spent", Act::Spend(one()))).await;
+    let open = done(of("open", Act::Hold(one(), HoldLife::default()))).await;
+    let ended = done(of("ended", Act::Hold(one(), HoldLife::default()))).await;
+    done(of("release", Act::Release(Release { hold: ended }))).await;
+
+    let refund = |amount| Act::Refund(Refund { spend: spent, amount, grace: None, reason: reason() });
+    let capture = |hold, amount| Act::Capture(Capture { hold, amount });
+    let huge = amount(Amount::MAX.get());
+    let bad = [
+        ("spend of more than there is", Act::Spend(spending(&state, "complete", Some(40_000)))),
+        ("capture of more than can be covered", capture(open, Some(huge))),
+        ("capture after the release", capture(ended, None)),
+        ("release after the release", Act::Release(Release { hold: ended })),
+        ("capture of what is no hold", capture(spent, None)),
+        ("capture of what never was", capture(Version(99), None)),
+        ("refund above the spend", refund(Some(amount(2)))),
+        (
+            "refund of a hold",
+            Act::Refund(Refund { spend: open, amount: None, grace: None, reason: reason() }),
+        ),
+        ("void of a held lot", Act::Void(Void { lot: LotNumber(1), reason: reason() })),
+        ("void of no lot", Act::Void(Void { lot: LotNumber(99), reason: reason() })),
+    ];
+    let names = bad.each_ref().map(|(name, _)| *name);
+    let mut commands: Vec<Command> = Vec::new();
+    for (number, (name, act)) in bad.into_iter().enumerate() {
+        commands.push(of(&name.replace(' ', "-"), act));
+        // A neighbour each, alternately a grant and a spend of the same.
+        let key = format!("neighbour-{number}");
+        commands.push(match number % 2 {
+            0 => grant(id, &key, 1, None),
+            _ => spend(&state, id, &key, "render", None),
+        });
+    }
+    commands.push(of("spent", refund(None)));
+    commands.push(spend(&state, AccountId::from(Uuid::nil()), "nobody", "render", None));
+
+    let before = state.ledger.account(id).await.unwrap();
+    let answers = join_all(commands.into_iter().map(|command| state.ledger.execute(command))).await;
+    let mut answers = answers.into_iter().map(Result::unwrap);
+    let mut refusals = Vec::new();
+    for name in names {
+        refusals.push(answers.next().unwrap().expect_err(name));
+        assert!(answers.next().unwrap().is_ok(), "the neighbour of a {name}");
+    }
+    refusals.extend(answers.map(|answer| answer.expect_err("a key reused, nobody")));
+
+    let told: Vec<String> = refusals
+        .iter()
+        .map(|refusal| format!("{refusal:?}").split([' ', '(', '{']).next().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "Insufficient",
+            "Insufficient",
+            "HoldClosed",
+            "HoldClosed",
+            "UnknownHold",
+            "UnknownHold",
+            "RefundTooLarge",
+            "UnknownSpend",
+            "LotHeld",
+            "UnknownLot",
+            "KeyReused",
+            "UnknownAccount",
+        ]
+    );
+    let after = state.ledger.account(id).await.unwrap();
+    assert_eq!(after.version().0, before.version().0 + 10, "the neighbours alone left a trace");
+    assert_eq!((after.balance(), after.held()), (before.balance(), before.held()));
+
+    clock.set(noon() - TimeDelta::minutes(2));
+    let late = state.ledger.execute(spend(&state, id, "late", "render", None)).await.unwrap();
+    assert_eq!(late, Err(Refusal::ClockBehind { last_entry_at: noon() }));
     check(&pool).await;
 }

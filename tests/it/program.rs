@@ -4,6 +4,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{ConnectOptions, PgPool};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -105,7 +106,7 @@ async fn a_start_that_cannot_be_says_why_and_what_to_do() {
     let data = TempDir::new().unwrap();
     let bad = data.path().join("bad.toml");
     std::fs::write(&bad, "name = \"\"\nlow_balance = -1\n[[actions]]\nkey = \"a\"\n").unwrap();
-    let mut command = scrip(data.path(), &["migrate"]);
+    let mut command = scrip(data.path(), &["serve"]);
     command.env("SCRIP_CATALOG", &bad);
     let (started, said) = run(command).await;
     assert!(!started);
@@ -132,4 +133,25 @@ async fn a_start_that_cannot_be_says_why_and_what_to_do() {
     command.env("SCRIP_BASE_URL", "credits.example.com");
     let (started, said) = run(command).await;
     assert!(!started && said.contains("SCRIP_BASE_URL must start with"), "{said}");
+}
+
+#[sqlx::test(migrations = false)]
+async fn the_books_are_checked_without_changing_the_form_that_they_have(pool: PgPool) {
+    let data = TempDir::new().unwrap();
+    let options = pool.connect_options();
+    let address = options.to_url_lossy().to_string();
+    let scrip = |arguments: &[&str]| {
+        let mut command = scrip(data.path(), arguments);
+        // Neither needs a catalog.
+        command.env("DATABASE_URL", &address).env("SCRIP_CATALOG", "/nowhere.toml");
+        run(command)
+    };
+    let (checked, said) = scrip(&["verify"]).await;
+    assert!(!checked && said.contains("scrip migrate"), "{said}");
+    let tables = sqlx::query_scalar!("select count(*) from pg_tables where schemaname = 'public'");
+    assert_eq!(tables.fetch_one(&pool).await.unwrap(), Some(0));
+    let (migrated, said) = scrip(&["migrate"]).await;
+    assert!(migrated, "{said}");
+    let (checked, said) = scrip(&["verify"]).await;
+    assert!(checked && said.contains("All of it holds."), "{said}");
 }

@@ -76,7 +76,7 @@ async fn progress_is_told_entry_by_entry(pool: PgPool) {
 }
 
 /// One change of a sound ledger, and at which entry it shows.
-const TAMPERED: [(&str, &str, i64); 18] = [
+const TAMPERED: [(&str, &str, i64); 21] = [
     ("an entry's change", "update entries set movements = '2:-2' where version = 3", 3),
     (
         "an entry's change, its balance with it",
@@ -106,6 +106,9 @@ const TAMPERED: [(&str, &str, i64); 18] = [
     ("an entry's words", "update entries set description = 'A gift' where version = 2", 2),
     ("an entry's link", "update entries set link = link + 1 where version = 5", 5),
     ("a hold that is not there any more", "delete from holds", 0),
+    ("when a hold runs out", "update holds set until = until + interval '1 hour'", 0),
+    ("what a hold is for", "update holds set cost = cost + 1", 0),
+    ("how often fair use was made of", "update accounts set uses_in_hour = 0", 0),
     ("the number of an account's last lot", "update accounts set last_lot = last_lot - 1", 0),
     ("a clawback that never was", "insert into clawbacks select bucket, id, 1, 1, 0, 0 from accounts", 0),
     ("what was refunded", "update refunds set refunded = refunded + 1", 0),
@@ -161,4 +164,36 @@ async fn an_entry_that_cannot_even_be_read_is_a_violation_and_not_the_end(pool: 
     assert_eq!(report.told[0].account, account);
     assert_eq!(report.told[0].version, Some(Version(3)));
     assert_eq!(report.entries, 9, "the rest was read all the same");
+}
+
+#[sqlx::test]
+async fn an_account_that_cannot_be_read_is_a_violation_and_not_the_end(pool: PgPool) {
+    let account = ledger(pool.clone()).await;
+    tamper(
+        &pool,
+        "update holds set allocations = 'seven';
+         insert into accounts (bucket, id, created_at)
+         values (1, '00000000-0000-0000-0000-000000000001', now())",
+    )
+    .await;
+    let report = check(&pool).await;
+    assert_eq!((report.accounts, report.violations, report.told[0].account), (2, 1, account), "{report}");
+    assert!(report.told[0].what.contains("seven"), "{report}");
+}
+
+#[sqlx::test]
+async fn a_key_that_was_used_twice_is_also_found_where_one_account_is_checked(pool: PgPool) {
+    let account = ledger(pool.clone()).await;
+    tamper(
+        &pool,
+        "drop index entries_key;
+         insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link, key, fingerprint)
+         select bucket, '00000000-0000-0000-0000-000000000001', 1, at, 0, 's', '1:-1', 0, key, fingerprint
+         from entries
+         where version = 3",
+    )
+    .await;
+    let report = verify(&pool, Some(account), |_, _| {}).await.unwrap();
+    assert_eq!(report.violations, 1, "{report}");
+    assert!(report.to_string().contains("its key was used before"), "{report}");
 }

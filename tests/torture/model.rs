@@ -4,7 +4,7 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use scrip::domain::{Account, Command, Credits, Entry, Kind, Shortfall, decide};
+use scrip::domain::{Account, Command, Credits, Entry, Kind, Limits, Refusal, Shortfall, decide};
 
 /// A command that was carried out, and what the callers were told of it.
 pub struct Effect {
@@ -87,13 +87,14 @@ fn explain(model: &Account, shortages: &mut Vec<Shortage>) {
         }
         // What is available changes by itself only when a lot begins or lapses, or a hold runs out.
         let lots = model.lots().iter().flat_map(|lot| [Some(lot.effective_at), lot.expires_at]).flatten();
-        let holds = model.holds().iter().map(|hold| hold.until);
+        let holds = model.holds().map(|hold| hold.until);
         let turns = lots.chain(holds).filter(|turn| from < turn && turn <= to);
         let mut moments = [*from, *to].into_iter().chain(turns);
         let last = model.standing().last_entry_at;
         !moments.any(|at| {
             let at = last.map_or(at, |last| at.max(last));
-            model.quote(shortfall.needed, shortfall.min_balance, at).outcome == Err(*shortfall)
+            let limits = Limits { min_balance: shortfall.min_balance, ..Limits::default() };
+            model.quote(shortfall.needed, &limits, at).outcome == Err(Refusal::Insufficient(*shortfall))
         })
     });
 }

@@ -48,7 +48,7 @@ impl Account {
 
     /// Credits go back to where they were taken from, last taken first (rule 7).
     pub(super) fn refund(&self, refund: &Refund, now: DateTime<Utc>) -> Result<Change, Refusal> {
-        let spend = self.past_entry(refund.spend).filter(|entry| entry.charge().is_some());
+        let spend = self.past_entry(refund.spend).filter(|entry| entry.kind.is_spend());
         let taken = taken_by(spend.ok_or(Refusal::UnknownSpend)?);
         let spent = total(taken.iter().map(|(_, taken)| taken.credits()));
         let refunded = self.refunded(refund.spend);

@@ -1,10 +1,12 @@
 //! The account as a state machine: [`decide`] takes a command and a time, and answers with an entry or a
 //! refusal. Nothing else changes an account.
 //!
-//! Each act is first planned, which changes nothing, as a `Change`; `Account::record` is the one place where
-//! credits move and entries come into being. So a refusal can't leave anything half done.
+//! Each act is first planned, which changes nothing, as a `Change`; `recording` is the one place where credits
+//! move and entries come into being. So a refusal can't leave anything half done.
 
 mod giving;
+mod open;
+mod recording;
 mod refusal;
 mod settling;
 mod spending;
@@ -16,28 +18,28 @@ use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
+use self::open::Open;
 pub use self::{
     refusal::{Refusal, Shortfall},
     settling::CLOCK_SLACK,
-    spending::{Allocation, Quote, Uses},
+    spending::{Allocation, HOLDS_MAX, Quote, Uses},
 };
 use super::{
     AccountId, Act, Chain, Command, Credits, Entry, Hold, KeyDigest, Kind, Lot, LotNumber, Movement, Version,
     credits::total,
     entry::{Cause, Clawed, Opened},
+    moment,
     note::Description,
 };
 
 /// One account in memory: as it was loaded, and what has been decided since.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     standing: Standing,
     balance: Credits,
     held: Credits,
-    /// In spend order. At least every open lot.
-    lots: Vec<Lot>,
-    /// Every open hold, oldest first.
-    holds: Vec<Hold>,
+    /// Shared with the account as it goes on ([`Account::continued`]) until one of the two changes.
+    open: Arc<Open>,
     past: Past,
     /// Entries that are decided and not yet written.
     journal: Vec<Arc<Entry>>,
@@ -58,7 +60,7 @@ pub struct Standing {
 }
 
 /// What came before, as far as commands ask for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Past {
     /// The entries that answered earlier commands.
     answered: HashMap<KeyDigest, Arc<Entry>>,
@@ -101,6 +103,9 @@ pub fn decide(account: &mut Account, command: &Command, now: DateTime<Utc>) -> R
     let now = account.lift(now)?;
     account.settle(now);
     let change = account.plan(&command.act, now)?;
+    if !change.is_kept() {
+        return Err(Refusal::TimeOutOfRange);
+    }
     let entry = account.record(change, now, Some((command, cause)));
     account.past.answered.insert(cause.key, Arc::clone(&entry));
     // What came back to a lot that had ended meanwhile ends with it.
@@ -111,12 +116,11 @@ pub fn decide(account: &mut Account, command: &Command, now: DateTime<Utc>) -> R
 impl Account {
     /// An account as it was written. `lots` are at least all that are open, in any order; `holds` all that
     /// are open.
-    pub fn restore(standing: Standing, mut lots: Vec<Lot>, mut holds: Vec<Hold>) -> Self {
-        lots.sort_unstable_by(Lot::spend_order);
-        holds.sort_unstable_by_key(|hold| hold.number);
+    pub fn restore(standing: Standing, lots: Vec<Lot>, holds: Vec<Hold>) -> Self {
         let balance = total(lots.iter().map(|lot| lot.remaining));
         let held = total(lots.iter().map(|lot| lot.held));
-        Self { standing, balance, held, lots, holds, past: Past::default(), journal: Vec::new() }
+        let open = Arc::new(Open::new(lots, holds));
+        Self { standing, balance, held, open, past: Past::default(), journal: Vec::new() }
     }
 
     /// An account that has no history yet.
@@ -156,14 +160,11 @@ impl Account {
     /// The account as it goes on once its journal is written: with what is open, and without a past.
     #[must_use]
     pub fn continued(&self) -> Self {
-        Self {
-            standing: self.standing.clone(),
-            lots: self.lots.iter().filter(|lot| lot.is_open()).cloned().collect(),
-            holds: self.holds.clone(),
-            past: Past::default(),
-            journal: Vec::new(),
-            ..*self
+        let mut open = Arc::clone(&self.open);
+        if open.has_ended_lots() {
+            Arc::make_mut(&mut open).drop_ended_lots();
         }
+        Self { standing: self.standing.clone(), open, past: Past::default(), journal: Vec::new(), ..*self }
     }
 
     pub fn id(&self) -> AccountId {
@@ -194,16 +195,22 @@ impl Account {
 
     /// In spend order.
     pub fn lots(&self) -> &[Lot] {
-        &self.lots
+        self.open.lots()
     }
 
     pub fn lot(&self, number: LotNumber) -> Option<&Lot> {
-        self.lots.iter().find(|lot| lot.number == number)
+        self.open.lot(number)
     }
 
     /// Oldest first.
-    pub fn holds(&self) -> &[Hold] {
-        &self.holds
+    pub fn holds(&self) -> impl ExactSizeIterator<Item = &Hold> {
+        self.open.holds().values()
+    }
+
+    /// Those of the open holds that began with unwritten entries, oldest first.
+    pub fn begun_holds(&self) -> impl Iterator<Item = &Hold> {
+        let first = self.journal.first().map_or(self.version().next(), |first| first.version);
+        self.open.holds().range(first..).map(|(_, hold)| hold)
     }
 
     /// How much of a spend was refunded, as far as it is known here.
@@ -223,7 +230,7 @@ impl Account {
 
     /// Whether all is known here that deciding this act takes, without looking into the past.
     pub fn knows_enough_for(&self, act: &Act) -> bool {
-        let holds = |number| self.holds.iter().any(|hold| hold.number == number);
+        let holds = |number| self.open.holds().contains_key(&number);
         match act {
             Act::Grant(_) | Act::Spend(_) | Act::Hold(..) | Act::Adjust(_) | Act::Unlimited(_) => true,
             Act::Capture(capture) => holds(capture.hold),
@@ -254,111 +261,23 @@ impl Account {
 
     /// The entry of this version, where it was recalled or has just been decided.
     fn past_entry(&self, version: Version) -> Option<&Entry> {
-        let decided = || self.journal.iter().find(|entry| entry.version == version);
+        let decided = || {
+            let place = self.journal.binary_search_by_key(&version, |entry| entry.version).ok()?;
+            self.journal.get(place)
+        };
         self.past.entries.get(&version).or_else(decided).map(Arc::as_ref)
-    }
-
-    /// The only place where an account changes: moves the credits, and writes the entry of it.
-    fn record(&mut self, change: Change, at: DateTime<Utc>, asked: Option<(&Command, Cause)>) -> Arc<Entry> {
-        let Change { kind, movements, opened, debt_change, description } = change;
-        let balance_before = self.balance;
-        if let Some(opened) = opened {
-            self.open(opened, &movements, at);
-        }
-        for movement in &movements {
-            self.carry_out(movement, &kind);
-        }
-        self.standing.debt = self.debt().changed_by(debt_change).expect("no more debt is paid than is owed");
-        let mut entry = Entry {
-            account: self.id(),
-            version: self.version().next(),
-            at,
-            kind,
-            balance_before,
-            balance_after: self.balance,
-            movements,
-            opened,
-            debt_change,
-            description,
-            reference: asked.and_then(|(command, _)| command.reference.clone()),
-            metadata: asked.and_then(|(command, _)| command.metadata.clone()),
-            cause: asked.map(|(_, cause)| cause),
-            link: 0,
-        };
-        self.take_note(&entry);
-        self.standing.chain = self.standing.chain.after(&entry);
-        self.standing.version = entry.version;
-        self.standing.last_entry_at = Some(at);
-        entry.link = self.standing.chain.link();
-        let entry = Arc::new(entry);
-        self.journal.push(Arc::clone(&entry));
-        entry
-    }
-
-    fn open(&mut self, opened: Opened, movements: &[Movement], now: DateTime<Utc>) {
-        let granted = movements.iter().find(|movement| movement.lot == opened.lot).map(|first| first.change);
-        let granted = granted.and_then(|change| Credits::try_from(change).ok());
-        let lot = Lot {
-            number: opened.lot,
-            source: opened.source,
-            priority: opened.priority,
-            granted: granted.expect("a lot begins with what it is granted"),
-            remaining: Credits::ZERO,
-            held: Credits::ZERO,
-            lost: Credits::ZERO,
-            is_void: false,
-            effective_at: opened.effective_at,
-            expires_at: opened.expires_at,
-            created_at: now,
-        };
-        self.standing.last_lot = lot.number;
-        let place = self.lots.partition_point(|other| other.spend_order(&lot).is_lt());
-        self.lots.insert(place, lot);
-    }
-
-    fn carry_out(&mut self, movement: &Movement, kind: &Kind) {
-        let lot =
-            self.lots.iter_mut().find(|lot| lot.number == movement.lot).expect("the lot was chosen here");
-        lot.remaining = lot.remaining.changed_by(movement.change).expect("a lot pays only what it has");
-        lot.held = lot.held.changed_by(movement.held).expect("a lot releases only what it holds");
-        if let Kind::Expiry | Kind::Void = kind {
-            lot.lost = lot.lost.changed_by(-movement.change).expect("a lot loses no more than it had");
-            lot.is_void |= *kind == Kind::Void;
-        }
-        self.balance = self.balance.changed_by(movement.change).expect("the balance is the sum of its lots");
-        self.held = self.held.changed_by(movement.held).expect("what is held is the sum of the lots'");
-    }
-
-    /// What an entry means beyond its movements.
-    fn take_note(&mut self, entry: &Entry) {
-        match &entry.kind {
-            Kind::Spend(_) => self.standing.uses.count(entry.at),
-            Kind::Hold { charge, until } => {
-                self.standing.uses.count(entry.at);
-                let allocations = entry.movements.iter().filter_map(Allocation::held).collect();
-                let (charge, until) = (charge.clone(), *until);
-                self.holds.push(Hold { number: entry.version, until, charge, allocations });
-            }
-            Kind::Capture { .. } | Kind::Release { .. } => {
-                self.holds.retain(|open| Some(open.number) != entry.kind.ends_hold());
-            }
-            Kind::Refund { spend } => {
-                let given_back = Credits::try_from(entry.delta()).expect("a refund gives");
-                let refunded = self.refunded(*spend).checked_add(given_back);
-                self.past.refunded.insert(*spend, refunded.expect("no more is refunded than was spent"));
-            }
-            Kind::Clawback(clawed) | Kind::Reinstatement(clawed) => {
-                let lot = entry.movements.first().expect("the entry names the lot").lot;
-                self.past.clawed.insert(lot, *clawed);
-            }
-            Kind::Unlimited { until } => self.standing.unlimited_until = Some(*until),
-            Kind::Grant | Kind::Expiry | Kind::Void | Kind::Adjustment => {}
-        }
     }
 }
 
 impl Change {
     fn new(kind: Kind, movements: Vec<Movement>) -> Self {
         Self { kind, movements, opened: None, debt_change: 0, description: None }
+    }
+
+    /// Whether the times that it brings into the ledger are read back as they are.
+    fn is_kept(&self) -> bool {
+        let of_lot = |opened: Opened| [Some(opened.effective_at), opened.expires_at];
+        let times = self.opened.map(of_lot).into_iter().flatten().chain([self.kind.until()]);
+        times.flatten().all(moment::is_kept)
     }
 }

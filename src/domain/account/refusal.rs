@@ -19,10 +19,14 @@ pub enum Refusal {
     KeyReused,
     #[error("the command is dated before the account's last entry at {last_entry_at}")]
     ClockBehind { last_entry_at: DateTime<Utc> },
+    #[error("a time is out of the years 1 to 9999")]
+    TimeOutOfRange,
     #[error("these credits would expire before they could be spent")]
     ExpiresTooEarly,
     #[error("the account cannot hold that many credits")]
     BalanceTooLarge,
+    #[error("the account has {most} open holds, and may have no more")]
+    TooManyHolds { most: usize },
     #[error("there is no such hold")]
     UnknownHold,
     #[error("the hold was captured or released")]

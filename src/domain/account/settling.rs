@@ -4,31 +4,20 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Account, Change, Refusal};
-use crate::domain::{Credits, Hold, Kind, Lot, LotNumber, Movement, Version};
+use super::{Account, Change, Refusal, open::Due};
+use crate::domain::{Hold, Kind, Lot, Movement, moment};
 
 /// How far behind an account's last entry a command may be dated and still be lifted to it (rule 14).
 pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(1);
-
-/// Something that has fallen due, in the order in which things of one moment happen: a hold that runs out
-/// gives back to its lots before these lapse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Due {
-    Hold(Version),
-    Lot(LotNumber),
-}
 
 impl Account {
     /// Writes down everything that fell due by `now`, in the order in which it did, each thing at its own
     /// moment (rule 13).
     pub fn settle(&mut self, now: DateTime<Utc>) {
-        while let Some((at, due)) = self.next_due().filter(|(at, _)| *at <= now) {
+        while let Some((at, due)) = self.open.next_due().filter(|(at, _)| *at <= now) {
             let change = match due {
-                Due::Hold(number) => {
-                    let hold = self.holds.iter().find(|hold| hold.number == number);
-                    hold.expect("the hold was found here").released()
-                }
-                Due::Lot(number) => self.lot(number).expect("the lot was found here").ended(),
+                Due::Hold(number) => self.open.holds()[&number].released(),
+                Due::Lot(number) => self.lot(number).expect("only what is there falls due").ended(),
             };
             let last = self.standing.last_entry_at;
             self.record(change, last.map_or(at, |last| at.max(last)), None);
@@ -37,7 +26,7 @@ impl Account {
 
     /// The account as it stands at `at`, once what fell due is settled.
     pub(super) fn settled(&self, at: DateTime<Utc>) -> Cow<'_, Self> {
-        if self.next_due().is_none_or(|(due, _)| due > at) {
+        if self.open.next_due().is_none_or(|(due, _)| due > at) {
             return Cow::Borrowed(self);
         }
         let mut settled = self.clone();
@@ -45,15 +34,12 @@ impl Account {
         Cow::Owned(settled)
     }
 
-    fn next_due(&self) -> Option<(DateTime<Utc>, Due)> {
-        let holds = self.holds.iter().map(|hold| (hold.until, Due::Hold(hold.number)));
-        let lots = self.lots.iter().filter(|lot| lot.remaining > Credits::ZERO);
-        let lots = lots.filter_map(|lot| Some((lot.ends_at()?, Due::Lot(lot.number))));
-        holds.chain(lots).min()
-    }
-
     /// The time at which a command dated `now` happens on this account (rule 14).
     pub(super) fn lift(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+        let now = moment::whole(now);
+        if !moment::is_kept(now) {
+            return Err(Refusal::TimeOutOfRange);
+        }
         match self.standing.last_entry_at {
             Some(last_entry_at) if now + CLOCK_SLACK < last_entry_at => {
                 Err(Refusal::ClockBehind { last_entry_at })
@@ -74,11 +60,6 @@ impl Hold {
 }
 
 impl Lot {
-    /// From when on what is in it is lost.
-    fn ends_at(&self) -> Option<DateTime<Utc>> {
-        if self.is_void { Some(DateTime::<Utc>::MIN_UTC) } else { self.expires_at }
-    }
-
     fn ended(&self) -> Change {
         let kind = if self.is_void { Kind::Void } else { Kind::Expiry };
         Change::new(kind, vec![Movement::of(self.number, -self.remaining.get())])

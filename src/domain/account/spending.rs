@@ -8,13 +8,17 @@ use crate::domain::{
     Version, credits::total,
 };
 
+/// How many holds of one account may be open at once: more than any host needs, and few enough that an account
+/// can be read and kept in memory whole.
+pub const HOLDS_MAX: usize = 10_000;
+
 /// What a spend would do at a given moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
     pub cost: Amount,
     pub available: Credits,
-    /// Which lots would pay, in order; or what is missing. Nothing pays where use is unlimited.
-    pub outcome: Result<Vec<Allocation>, Shortfall>,
+    /// Which lots would pay, in order; or why the spend would be refused. Nothing pays where use is unlimited.
+    pub outcome: Result<Vec<Allocation>, Refusal>,
 }
 
 /// A part of a spend that one lot pays.
@@ -44,10 +48,13 @@ impl Account {
         self.standing.unlimited_until.is_some_and(|until| at < until)
     }
 
-    /// What a spend of `cost` would do at `at`; changes nothing.
-    pub fn quote(&self, cost: Amount, min_balance: Credits, at: DateTime<Utc>) -> Quote {
-        let outcome = self.settled(at).pay(cost, min_balance, at);
-        Quote { cost, available: self.available(at), outcome }
+    /// What a spend of `cost` would do at `at`, to the letter; changes nothing.
+    pub fn quote(&self, cost: Amount, limits: &Limits, at: DateTime<Utc>) -> Quote {
+        let now = self.lift(at);
+        let at = now.unwrap_or(at);
+        let settled = self.settled(at);
+        let outcome = now.and_then(|now| settled.afford(cost, limits, now));
+        Quote { cost, available: settled.active(at).less(settled.debt()), outcome }
     }
 
     pub(super) fn spend(&self, spend: &Spend, now: DateTime<Utc>) -> Result<Change, Refusal> {
@@ -59,6 +66,9 @@ impl Account {
 
     pub(super) fn hold(&self, spend: &Spend, life: HoldLife, now: DateTime<Utc>) -> Result<Change, Refusal> {
         let allocations = self.charge(spend, now)?;
+        if self.holds().len() >= HOLDS_MAX {
+            return Err(Refusal::TooManyHolds { most: HOLDS_MAX });
+        }
         let movements = allocations.iter().map(Allocation::set_aside).collect();
         let kind = Kind::Hold { charge: spend.charge.clone(), until: now + life.get() };
         Ok(Change { description: spend.description.clone(), ..Change::new(kind, movements) })
@@ -107,22 +117,27 @@ impl Account {
         min_balance: Credits,
         at: DateTime<Utc>,
     ) -> Result<Vec<Allocation>, Shortfall> {
-        if let Some(shortfall) = self.shortfall(cost, min_balance, at) {
-            return Err(shortfall);
-        }
-        let mut left = cost.credits();
+        // What there has to be for it: debt is paid first, and `min_balance` stays.
+        let wanted = i128::from(cost.get()) + i128::from(min_balance.get()) + i128::from(self.debt().get());
+        let (mut found, mut left) = (0, cost.credits());
         let mut allocations = Vec::with_capacity(1);
-        for lot in self.lots.iter().filter(|lot| lot.is_active(at)) {
+        for lot in self.lots().iter().filter(|lot| lot.is_active(at)) {
             if let Ok(amount) = Amount::try_from(lot.remaining.min(left).get()) {
                 allocations.push(Allocation { lot: lot.number, amount });
                 left = left.less(amount.credits());
             }
-            if left == Credits::ZERO {
-                break;
+            found += i128::from(lot.remaining.get());
+            if found >= wanted {
+                return Ok(allocations);
             }
         }
-        debug_assert_eq!(left, Credits::ZERO, "what is available covers the cost");
-        Ok(allocations)
+        let missing = i64::try_from(wanted - found).ok().and_then(|missing| Amount::try_from(missing).ok());
+        Err(Shortfall {
+            needed: cost,
+            available: self.active(at).less(self.debt()),
+            min_balance,
+            missing: missing.unwrap_or(Amount::MAX),
+        })
     }
 
     /// What a spend or a hold takes, once its price and its limits are found to hold.
@@ -131,8 +146,13 @@ impl Account {
         if charge.cost != *agreed {
             return Err(Refusal::PriceChanged { agreed: *agreed, cost: charge.cost });
         }
+        self.afford(charge.cost, limits, now)
+    }
+
+    /// Which lots pay what is within the limits.
+    fn afford(&self, cost: Amount, limits: &Limits, now: DateTime<Utc>) -> Result<Vec<Allocation>, Refusal> {
         self.standing.uses.allow(limits, now)?;
-        self.pay(charge.cost, limits.min_balance, now).map_err(Refusal::Insufficient)
+        self.pay(cost, limits.min_balance, now).map_err(Refusal::Insufficient)
     }
 
     fn open_hold(&self, number: Version) -> Result<&Hold, Refusal> {
@@ -140,7 +160,7 @@ impl Account {
             || self.past_entry(number).is_some_and(|entry| matches!(entry.kind, Kind::Hold { .. }));
         // It may have ended just now, while the entry that began it is not at hand.
         let has_ended = || self.journal.iter().any(|entry| entry.kind.ends_hold() == Some(number));
-        match self.holds.iter().find(|hold| hold.number == number) {
+        match self.open.holds().get(&number) {
             Some(hold) => Ok(hold),
             None if was_hold() || has_ended() => Err(Refusal::HoldClosed),
             None => Err(Refusal::UnknownHold),
@@ -148,20 +168,7 @@ impl Account {
     }
 
     fn active(&self, at: DateTime<Utc>) -> Credits {
-        total(self.lots.iter().filter(|lot| lot.is_active(at)).map(|lot| lot.remaining))
-    }
-
-    /// What is missing for a spend that must leave `min_balance`, or `None` where nothing is.
-    fn shortfall(&self, needed: Amount, min_balance: Credits, at: DateTime<Utc>) -> Option<Shortfall> {
-        let active = self.active(at);
-        let wanted = i128::from(needed.get()) + i128::from(min_balance.get()) + i128::from(self.debt().get());
-        let missing = wanted - i128::from(active.get());
-        if missing <= 0 {
-            return None;
-        }
-        let missing = i64::try_from(missing).ok().and_then(|missing| Amount::try_from(missing).ok());
-        let available = active.less(self.debt());
-        Some(Shortfall { needed, available, min_balance, missing: missing.unwrap_or(Amount::MAX) })
+        total(self.lots().iter().filter(|lot| lot.is_active(at)).map(|lot| lot.remaining))
     }
 }
 

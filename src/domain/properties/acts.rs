@@ -70,7 +70,7 @@ impl Model {
     }
 
     /// What is missing of so much, where it would have to leave `min_balance`.
-    pub fn shortfall(&self, needed: Amount, min_balance: Credits, at: DateTime<Utc>) -> Option<Shortfall> {
+    fn shortfall(&self, needed: Amount, min_balance: Credits, at: DateTime<Utc>) -> Option<Shortfall> {
         let free = self.free(at);
         let missing = i128::from(needed.get()) + i128::from(min_balance.get()) - free;
         (missing > 0).then(|| Shortfall {
@@ -88,6 +88,15 @@ impl Model {
         if cost != agreed {
             return Err(Refusal::PriceChanged { agreed: *agreed, cost: *cost });
         }
+        self.afford(*cost, limits, now)
+    }
+
+    pub fn afford(
+        &self,
+        cost: Amount,
+        limits: &Limits,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(LotNumber, i128)>, Refusal> {
         for (cap, window) in [(limits.per_hour, TimeDelta::hours(1)), (limits.per_day, TimeDelta::days(1))] {
             if let Some(cap) = cap.filter(|cap| self.uses(window, now) >= *cap as usize) {
                 return Err(Refusal::FairUse { cap, resets_at: end_of(window, now) });
@@ -96,7 +105,7 @@ impl Model {
         if self.is_unlimited(now) {
             return Ok(Vec::new());
         }
-        match self.shortfall(*cost, limits.min_balance, now) {
+        match self.shortfall(cost, limits.min_balance, now) {
             Some(shortfall) => Err(Refusal::Insufficient(shortfall)),
             None => Ok(self.drawn(cost.get().into(), now)),
         }
@@ -113,6 +122,9 @@ impl Model {
 
     fn hold(&self, spend: &Spend, life: TimeDelta, now: DateTime<Utc>) -> Judged {
         let drawn = self.charge(spend, now)?;
+        if self.holds.len() >= 10_000 {
+            return Err(Refusal::TooManyHolds { most: 10_000 });
+        }
         let set_aside =
             |(lot, part): (LotNumber, i128)| Movement { lot, change: small(-part), held: small(part) };
         let kind = Kind::Hold { charge: spend.charge.clone(), until: now + life };

@@ -35,7 +35,7 @@ fn what_a_hold_set_aside_is_available_once_it_has_run_out_whether_or_not_it_is_s
     carry_out(&mut account, [Act::Grant(grant(5)), hold(3)]);
     assert_eq!(account.available(at(8)), credits(2));
     assert_eq!(account.available(at(9)), credits(5));
-    assert!(account.quote(amount(5), Credits::ZERO, at(9)).outcome.is_ok());
+    assert!(account.quote(amount(5), &Limits::default(), at(9)).outcome.is_ok());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What holds after any sequence of commands, tried with thousands of random ones against a second, naive
 //! keeping of the law ([`model`]).
 //!
-//! [`steps`] makes up the sequences, [`acts`] and [`model`] say what must come of them, [`trial`] compares,
+//! [`steps`] makes up the sequences, of what [`sizes`] gives, [`acts`] and [`model`] say what must come of them, [`trial`] compares,
 //! [`engine`] loads and writes an account as an engine does, [`tamper`] forges history, [`reach`] asks whether
 //! the sequences are worth anything, and [`found`] tells what they have found.
 
@@ -10,6 +10,7 @@ mod engine;
 mod found;
 mod model;
 mod reach;
+mod sizes;
 mod steps;
 mod tamper;
 mod trial;
@@ -18,14 +19,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{array, collection::vec, prelude::*, sample::Index, test_runner::FileFailurePersistence};
 
 use self::{
-    engine::Engine,
-    steps::{Sizes, Step, steps},
+    engine::{Done, Engine},
+    sizes::{Sizes, limits},
+    steps::{Step, steps},
     tamper::CHANGES,
     trial::{Answer, Seen, Timed, Trial},
 };
 use super::{
     account::Standing,
-    testing::{at, credits, lot, new_account},
+    testing::{amount, at, command, credits, lot, new_account, spend},
     *,
 };
 
@@ -62,10 +64,33 @@ fn full_account([room, debt, second]: [i64; 3]) -> Account {
     Account::restore(standing, lots, Vec::new())
 }
 
+/// How many commands come in together, to which lane, and whether as many more come while they are written.
+type Batch = (usize, usize, bool);
+
+fn batch() -> impl Strategy<Value = Batch> {
+    (1..5usize, prop_oneof![9 => Just(0), 1 => Just(1)], any::<bool>())
+}
+
+fn carried_out_in_batches(mut commands: &[Timed], batches: &[Batch]) -> Engine {
+    let mut engine = Engine::new();
+    for (size, lane, goes_on) in batches {
+        let (batch, rest) = commands.split_at((*size).min(commands.len()));
+        let more = if *goes_on { (*size).min(rest.len()) } else { 0 };
+        let (meanwhile, rest) = rest.split_at(more);
+        engine.carry_out(*lane, batch, meanwhile);
+        commands = rest;
+    }
+    engine
+}
+
+fn last_entry_at(account: &Account) -> DateTime<Utc> {
+    account.standing().last_entry_at.expect("it has entries")
+}
+
 /// At which something happens to the account by itself, in order.
 fn moments(account: &Account) -> Vec<DateTime<Utc>> {
     let ends = account.lots().iter().filter(|lot| lot.is_open()).filter_map(|lot| lot.expires_at);
-    let mut moments: Vec<_> = account.holds().iter().map(|hold| hold.until).chain(ends).collect();
+    let mut moments: Vec<_> = account.holds().map(|hold| hold.until).chain(ends).collect();
     moments.sort_unstable();
     moments
 }
@@ -95,20 +120,50 @@ proptest! {
     #[test]
     fn an_account_that_is_written_and_loaded_again_answers_the_same(
         steps in steps(&Sizes::everyday()),
-        batches in vec((1..5usize, any::<bool>()), 60),
+        batches in vec(batch(), 60),
     ) {
-        let (kept, commands, answers) = answered(&steps);
-        let mut engine = Engine::new();
-        let (mut commands, mut answers) = (&commands[..], &answers[..]);
-        for (size, may_cache) in batches {
-            let size = size.min(commands.len());
-            prop_assert_eq!(&engine.execute(&commands[..size], may_cache), &answers[..size]);
-            (commands, answers) = (&commands[size..], &answers[size..]);
+        let (_, commands, _) = answered(&steps);
+        let engine = carried_out_in_batches(&commands, &batches);
+        let (mut kept, mut answers) = (new_account(), 0);
+        for Done { now, answered } in &engine.done {
+            match answered {
+                Some((command, answer)) => {
+                    prop_assert_eq!(answer, &decide(&mut kept, command, *now), "{:?}", command);
+                    answers += 1;
+                }
+                None => kept.settle(kept.standing().last_entry_at.map_or(*now, |last| last.max(*now))),
+            }
         }
-        prop_assert_eq!(&engine.entries, kept.journal());
-        prop_assert_eq!(&engine.holds, kept.holds());
+        prop_assert_eq!(answers, commands.len(), "every command is answered once");
+        let tables = engine.tables;
+        prop_assert_eq!(&tables.entries, kept.journal());
+        prop_assert!(tables.holds.values().eq(kept.holds()), "{:?}", tables.holds);
         for lot in kept.lots() {
-            prop_assert_eq!(engine.lots.get(&lot.number), Some(lot));
+            prop_assert_eq!(tables.lots.get(&lot.number), Some(lot));
+        }
+    }
+
+    #[test]
+    fn a_spend_comes_to_what_it_was_quoted(
+        steps in steps(&Sizes::everyday()),
+        cost in 1..60i64,
+        limits in limits(&Sizes::everyday()),
+        pause in -80..200i64,
+    ) {
+        let account = carried_out(&steps);
+        let clock = steps.iter().fold(at(0), |clock, step| clock + step.pause) + TimeDelta::seconds(pause);
+        let quote = account.quote(amount(cost), &limits, clock);
+        let spend = Act::Spend(Spend { limits, ..spend("render", cost) });
+        let mut spent = account.clone();
+        let receipt = decide(&mut spent, &command(&account, "quoted", spend), clock);
+        let paid = receipt.map(|receipt| {
+            let paid = |part: &Movement| Allocation { lot: part.lot, amount: amount(-part.change) };
+            receipt.entry.movements.iter().map(paid).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(&quote.outcome, &paid);
+        if let Ok(paid) = paid {
+            let taken = paid.iter().map(|part| part.amount.get()).sum::<i64>();
+            prop_assert_eq!(quote.available.get() - taken, spent.available(clock.max(last_entry_at(&spent))).get());
         }
     }
 

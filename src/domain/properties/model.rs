@@ -5,7 +5,7 @@
 //! everything else (what is available, what was refunded, how often the account was used) anew whenever it
 //! is asked for it. [`acts`](super::acts) says what it makes of each command.
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, DurationRound, SubsecRound, TimeDelta, Utc};
 
 use super::super::{
     entry::{Cause, Opened},
@@ -104,6 +104,9 @@ impl Model {
         let now = self.lift(now)?;
         self.settle(now);
         let draft = self.judge(&command.act, now)?;
+        if !draft.times().all(has_four_digits) {
+            return Err(Refusal::TimeOutOfRange);
+        }
         let entry = self.write(draft, now);
         entry.reference.clone_from(&command.reference);
         entry.metadata.clone_from(&command.metadata);
@@ -114,7 +117,11 @@ impl Model {
         Ok((entry, false))
     }
 
-    fn lift(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+    pub fn lift(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Refusal> {
+        let now = now.trunc_subsecs(6);
+        if !has_four_digits(now) {
+            return Err(Refusal::TimeOutOfRange);
+        }
         match self.last_at() {
             Some(last) if last - now > TimeDelta::minutes(1) => {
                 Err(Refusal::ClockBehind { last_entry_at: last })
@@ -266,7 +273,9 @@ impl Model {
     /// What a spend or a capture took, lot by lot, first taken first; `None` where there is no such spend.
     pub fn takes(&self, spend: Version) -> Option<Vec<(LotNumber, i128)>> {
         let entry = self.entries.iter().find(|entry| entry.version == spend)?;
-        entry.charge()?;
+        if !matches!(entry.kind, Kind::Spend(_) | Kind::Capture { .. }) {
+            return None;
+        }
         let taken = |part: &Movement| (part.lot, -i128::from(part.change) - i128::from(part.held));
         Some(entry.movements.iter().map(taken).filter(|(_, part)| *part > 0).collect())
     }
@@ -331,6 +340,16 @@ impl Draft {
     pub fn moving(kind: Kind, moves: Vec<Movement>) -> Self {
         Self { kind, moves, opened: None, debt_change: 0, description: None, clawed: None }
     }
+
+    /// All that it would write but for the time of the entry itself.
+    fn times(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        let lot = self.opened.map(|opened| [Some(opened.effective_at), opened.expires_at]);
+        lot.into_iter().flatten().chain([self.kind.until()]).flatten()
+    }
+}
+
+fn has_four_digits(time: DateTime<Utc>) -> bool {
+    (1..=9_999).contains(&time.year())
 }
 
 pub fn moved(lot: LotNumber, change: i128) -> Movement {

@@ -2,13 +2,15 @@
 //! and a generator that decays fails here.
 
 use proptest::{
+    collection::vec,
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
 };
 
 use super::{
-    full_account,
-    steps::{Sizes, steps},
+    answered, batch, carried_out_in_batches, full_account,
+    sizes::Sizes,
+    steps::steps,
     trial::{Seen, Trial},
 };
 use crate::domain::{Account, testing::new_account};
@@ -62,8 +64,9 @@ const EVERYDAY: [(&str, usize); 44] = [
 ];
 
 /// The same of accounts that are nearly full.
-const EXTREME: [(&str, usize); 8] = [
+const EXTREME: [(&str, usize); 9] = [
     ("balance too large", 300),
+    ("time out of range", 150),
     ("grant", 300),
     ("spend", 300),
     ("hold", 300),
@@ -72,6 +75,10 @@ const EXTREME: [(&str, usize); 8] = [
     ("clawback", 150),
     ("reinstatement", 60),
 ];
+
+/// What 200 sequences meet at least when they come in batches.
+const BATCHES: [(&str, usize); 5] =
+    [("stale key", 30), ("stale version", 60), ("undone", 15), ("looked up", 60), ("locked", 600)];
 
 fn assert_reached(least: &[(&str, usize)], begin: impl Fn() -> Account, sizes: &Sizes) {
     let mut runner = TestRunner::deterministic();
@@ -97,4 +104,21 @@ fn the_random_sequences_reach_every_outcome() {
 #[test]
 fn the_extreme_sequences_reach_the_end_of_what_an_account_can_hold() {
     assert_reached(&EXTREME, || full_account([0, 0, 0]), &Sizes::extreme());
+}
+
+#[test]
+fn the_batches_reach_every_way_in_which_a_lane_can_be_wrong() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = Seen::new();
+    let cases = (steps(&Sizes::everyday()), vec(batch(), 60));
+    for _ in 0..200 {
+        let (steps, batches) = cases.new_tree(&mut runner).expect("nothing is filtered out").current();
+        let (_, commands, _) = answered(&steps);
+        for (what, count) in carried_out_in_batches(&commands, &batches).seen {
+            *seen.entry(what).or_default() += count;
+        }
+    }
+    for (what, least) in BATCHES {
+        assert!(seen.get(what).is_some_and(|reached| *reached >= least), "{what}, not {least}: {seen:?}");
+    }
 }

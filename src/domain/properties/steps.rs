@@ -16,6 +16,7 @@ use super::{
         *,
     },
     model::{Model, Parcel},
+    sizes::{Sizes, When, fine, limits},
 };
 
 /// One command of a sequence, and how long after the one before it comes in.
@@ -42,7 +43,7 @@ enum Origin {
 /// What is to be asked for, before it is known what there is to name.
 #[derive(Clone, Debug)]
 enum Wish {
-    Grant { number: i64, priority: i16, starts: Option<i64>, ends: Option<i64> },
+    Grant { number: i64, priority: i16, starts: Option<When>, ends: Option<When> },
     Spend(Price),
     Hold(Price, HoldLife),
     Capture(Pick, Option<Part>),
@@ -53,7 +54,7 @@ enum Wish {
     Take(i64),
     Clawback(Pick, Part, WhenSpent),
     Reinstate(Pick, Part),
-    Unlimited(i64),
+    Unlimited(When),
 }
 
 #[derive(Clone, Debug)]
@@ -81,51 +82,10 @@ enum Pick {
 #[derive(Clone, Copy, Debug)]
 struct Part(i64, i64);
 
-/// The sizes of a sequence's amounts and times.
-#[derive(Clone, Debug)]
-pub struct Sizes {
-    pub amounts: BoxedStrategy<i64>,
-    pub min_balances: BoxedStrategy<i64>,
-    /// How long from now something ends, in seconds.
-    pub ends: BoxedStrategy<i64>,
-    pub graces: BoxedStrategy<Grace>,
-}
-
-impl Sizes {
-    /// Small numbers and short times, so that commands get into each other's way.
-    pub fn everyday() -> Self {
-        Self {
-            amounts: (1..50i64).boxed(),
-            min_balances: (0..6i64).boxed(),
-            ends: prop_oneof![9 => -20..600i64, 1 => Just(86_400i64)].boxed(),
-            graces: (1..200i64).prop_map(grace).boxed(),
-        }
-    }
-
-    /// The largest numbers and the longest times that can be asked for.
-    pub fn extreme() -> Self {
-        let most = Amount::MAX.get();
-        Self {
-            amounts: prop_oneof![most - 3..=most, 1..4i64, 1..=most].boxed(),
-            min_balances: prop_oneof![3 => Just(0), 1 => 0..=i64::MAX, 1 => Just(i64::MAX)].boxed(),
-            ends: prop_oneof![0..600i64, Just(i64::MAX), Just(i64::MIN)].boxed(),
-            graces: prop_oneof![Just(Grace::MAX), Just(grace(1)), Just(grace(9))].boxed(),
-        }
-    }
-}
-
 fn prices(sizes: &Sizes) -> impl Strategy<Value = Price> + use<> {
     let stale = proptest::bool::weighted(0.07);
-    let caps = (option::weighted(0.1, 0..5u32), option::weighted(0.1, 0..9u32));
-    let limits = (sizes.min_balances.clone(), caps);
-    (sizes.amounts.clone(), stale, any::<bool>(), limits).prop_map(
-        |(cost, is_stale, is_plain, (min_balance, (per_hour, per_day)))| Price {
-            cost,
-            is_stale,
-            is_plain,
-            limits: Limits { min_balance: credits(min_balance), per_hour, per_day },
-        },
-    )
+    (sizes.amounts.clone(), stale, any::<bool>(), limits(sizes))
+        .prop_map(|(cost, is_stale, is_plain, limits)| Price { cost, is_stale, is_plain, limits })
 }
 
 fn picks() -> impl Strategy<Value = Pick> {
@@ -146,12 +106,12 @@ fn parts() -> impl Strategy<Value = Part> {
 }
 
 fn wishes(sizes: &Sizes) -> impl Strategy<Value = Wish> + use<> {
-    let Sizes { amounts, ends, graces, .. } = sizes.clone();
-    let starts = option::weighted(0.3, -60..300i64);
+    let Sizes { amounts, starts, ends, graces, .. } = sizes.clone();
+    let starts = option::weighted(0.3, starts);
     // Mostly there is something to spend.
     let granted = amounts.clone().prop_map(|number| (number * 3).min(Amount::MAX.get()));
     let grants = (granted, 0..5i16, starts, option::weighted(0.7, ends.clone()));
-    let lives = prop_oneof![9 => 1..200i64, 1 => Just(86_400i64)].prop_map(TimeDelta::seconds);
+    let lives = prop_oneof![9 => fine(1..200i64), 1 => Just(TimeDelta::hours(24))];
     let lives = lives.prop_map(|life| HoldLife::try_from(life).expect("from a second to a day"));
     let when_spent = prop_oneof![Just(WhenSpent::Debt), Just(WhenSpent::Forgive)];
     let part = || option::weighted(0.7, parts());
@@ -187,7 +147,7 @@ pub fn steps(sizes: &Sizes) -> impl Strategy<Value = Vec<Step>> + use<> {
         5 => any::<Index>().prop_map(Origin::Repriced),
         5 => any::<Index>().prop_map(Origin::Reused),
     ];
-    let step = (pauses.prop_map(TimeDelta::seconds), origins, wishes(sizes), any::<bool>());
+    let step = (fine(pauses), origins, wishes(sizes), any::<bool>());
     let step = step.prop_map(|(pause, origin, wish, has_notes)| Step { pause, origin, wish, has_notes });
     proptest::collection::vec(step, 1..60)
 }
@@ -196,7 +156,7 @@ pub fn steps(sizes: &Sizes) -> impl Strategy<Value = Vec<Step>> + use<> {
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pause, origin, wish, has_notes } = self;
-        write!(f, "after {}s, {origin:?} key, {has_notes} notes: {wish:?}", pause.num_seconds())
+        write!(f, "after {pause}, {origin:?} key, {has_notes} notes: {wish:?}")
     }
 }
 
@@ -243,8 +203,8 @@ impl Wish {
                 amount: amount(*number),
                 source: Source::ALL[*priority as usize],
                 priority: Priority(priority * 10),
-                effective_at: starts.map(|seconds| later(now, seconds)),
-                expires_at: ends.map(|seconds| later(now, seconds)),
+                effective_at: starts.map(|when| when.after(now)),
+                expires_at: ends.map(|when| when.after(now)),
                 description: reason,
             }),
             Self::Spend(price) => Act::Spend(price.spend()),
@@ -281,7 +241,7 @@ impl Wish {
                 let total = (clawed as i64 - part.of(clawed)).max(0);
                 Act::Reinstate(Reinstate { lot, total: credits(total), reason })
             }
-            Self::Unlimited(seconds) => Act::Unlimited(Unlimited { until: later(now, *seconds), reason }),
+            Self::Unlimited(until) => Act::Unlimited(Unlimited { until: until.after(now), reason }),
         }
     }
 }
@@ -341,13 +301,4 @@ fn spends(model: &Model, at_least: i128) -> Vec<Version> {
         (taken - model.refunded(spend) >= at_least).then_some(spend)
     };
     model.entries.iter().filter_map(|entry| refundable(entry.version)).collect()
-}
-
-/// So many seconds later, or at the beginning of all time, or a moment before its end: the last instant is
-/// what the spend order takes for never.
-fn later(now: DateTime<Utc>, seconds: i64) -> DateTime<Utc> {
-    let end =
-        if seconds < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC - TimeDelta::seconds(1) };
-    let by = TimeDelta::try_seconds(seconds);
-    by.and_then(|by| now.checked_add_signed(by)).unwrap_or(end)
 }

@@ -3,11 +3,11 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
     super::{
-        testing::{amount, at},
+        testing::{amount, at, credits},
         *,
     },
     model::{Model, Parcel, Parked, count},
@@ -51,6 +51,7 @@ impl Trial {
 
         let said = answer.clone().map(|Receipt { entry, replayed }| (unlinked(&entry), replayed));
         assert_eq!(said, expected, "the law's answer is the model's to {command:?} at {}", self.clock);
+        self.assert_read_back(written);
         let new: Vec<Entry> = self.account.journal()[written..].iter().map(unlinked).collect();
         assert_eq!(new, self.model.entries[written..], "one change is one entry, after {command:?}");
         self.count(&command, &answer, written, seen);
@@ -60,6 +61,18 @@ impl Trial {
         self.asked.push(command);
         self.compare();
         answer
+    }
+
+    /// What is written to a database, which keeps microseconds, is the same when it is read.
+    fn assert_read_back(&self, written: usize) {
+        for entry in &self.account.journal()[written..] {
+            let lot = entry.opened.map(|opened| [Some(opened.effective_at), opened.expires_at]);
+            let times = lot.into_iter().flatten().chain([Some(entry.at), entry.kind.until()]).flatten();
+            for time in times {
+                assert_eq!(DateTime::from_timestamp_micros(time.timestamp_micros()), Some(time), "{entry:?}");
+                assert!((1..=9_999).contains(&time.year()), "{entry:?}");
+            }
+        }
     }
 
     /// Everything that can be read of the account, now and later.
@@ -75,7 +88,7 @@ impl Trial {
         let lots: Vec<Lot> = lots.into_iter().map(lot).collect();
         assert_eq!(account.lots(), lots, "the lots, in spend order");
         let holds: Vec<Hold> = model.holds.iter().map(hold).collect();
-        assert_eq!(account.holds(), holds, "the holds, oldest first");
+        assert!(account.holds().eq(&holds), "the holds, oldest first");
         for lot in &model.lots {
             let Clawed { taken, owed, forgiven } = account.clawed(lot.number);
             let clawed = [taken, owed, forgiven].map(|part| i128::from(part.get()));
@@ -93,15 +106,18 @@ impl Trial {
         let available = settled.free(at).max(0);
         assert_eq!(i128::from(self.account.available(at).get()), available, "available at {at}");
         assert_eq!(self.account.is_unlimited(at), settled.is_unlimited(at));
-        let quote = self.account.quote(amount(9), Credits::ZERO, at);
-        let parts = || settled.drawn(9, at).into_iter().map(part).collect();
-        let outcome = match settled.shortfall(amount(9), Credits::ZERO, at) {
-            _ if settled.is_unlimited(at) => Ok(Vec::new()),
-            Some(shortfall) => Err(shortfall),
-            None => Ok(parts()),
-        };
-        assert_eq!(quote.outcome, outcome, "the quote at {at}");
-        assert_eq!(i128::from(quote.available.get()), available);
+        for limits in
+            [Limits::default(), Limits { min_balance: credits(3), per_hour: Some(2), per_day: Some(4) }]
+        {
+            let quote = self.account.quote(amount(9), &limits, at);
+            // What a spend meets is what there is when it happens.
+            let now = self.model.lift(at);
+            let drawn = now.and_then(|now| settled.afford(amount(9), &limits, now));
+            let outcome = drawn.map(|drawn| drawn.into_iter().map(part).collect());
+            assert_eq!(quote.outcome, outcome, "the quote at {at}");
+            let available = settled.free(now.unwrap_or(at)).max(0);
+            assert_eq!(i128::from(quote.available.get()), available, "what the quote at {at} leaves");
+        }
     }
 
     /// Whether a capture took what its hold kept of a lot that has ended meanwhile.
@@ -150,7 +166,7 @@ impl Trial {
 
 fn name_of_capture(entry: &Entry) -> &'static str {
     let held = -entry.held_change();
-    let cost = entry.charge().map_or(0, |charge| charge.cost.get());
+    let cost = entry.kind.charge().map_or(0, |charge| charge.cost.get());
     match cost.cmp(&held) {
         _ if entry.movements.is_empty() => "free capture",
         Ordering::Less => "capture of a part",
@@ -167,8 +183,10 @@ fn name_of(refusal: Refusal) -> &'static str {
         Refusal::FairUse { .. } => "fair use",
         Refusal::KeyReused => "key reused",
         Refusal::ClockBehind { .. } => "clock behind",
+        Refusal::TimeOutOfRange => "time out of range",
         Refusal::ExpiresTooEarly => "expires too early",
         Refusal::BalanceTooLarge => "balance too large",
+        Refusal::TooManyHolds { .. } => "too many holds",
         Refusal::UnknownHold => "unknown hold",
         Refusal::HoldClosed => "hold closed",
         Refusal::UnknownSpend => "unknown spend",

@@ -3,6 +3,8 @@
 //! a charge is explained. It shares no code with [`decide`](super::decide) but the vocabulary.
 
 mod compare;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,8 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::{
-    AccountId, Chain, Credits, Entry, Kind, Lot, LotNumber, Movement, Version, entry::Clawed, lot::Rank,
+    AccountId, Allocation, Amount, Chain, Credits, Entry, Hold, Kind, Lot, LotNumber, Movement, Version,
+    account::Uses, entry::Clawed, lot::Rank,
 };
 
 /// An account after some of its entries.
@@ -27,8 +30,8 @@ pub struct Replay {
     lots: BTreeMap<LotNumber, Lot>,
     /// Lots with credits remaining, in spend order.
     stocked: BTreeSet<Rank>,
-    /// What each open hold has set aside.
-    holds: BTreeMap<Version, Vec<Movement>>,
+    holds: BTreeMap<Version, Hold>,
+    uses: Uses,
     refunded: BTreeMap<Version, Credits>,
     clawed: BTreeMap<LotNumber, Clawed>,
 }
@@ -94,6 +97,7 @@ impl Replay {
             lots: BTreeMap::new(),
             stocked: BTreeSet::new(),
             holds: BTreeMap::new(),
+            uses: Uses::default(),
             refunded: BTreeMap::new(),
             clawed: BTreeMap::new(),
         }
@@ -133,6 +137,11 @@ impl Replay {
 
     pub fn unlimited_until(&self) -> Option<DateTime<Utc>> {
         self.unlimited_until
+    }
+
+    /// The spends and holds that count for the caps.
+    pub fn uses(&self) -> Uses {
+        self.uses
     }
 
     /// Every lot that there was, in the order in which they began.
@@ -176,6 +185,9 @@ impl Replay {
             self.keeps_order(entry)?;
         }
         self.keeps_holds(entry)?;
+        if let Kind::Spend(_) | Kind::Hold { .. } = entry.kind {
+            self.count_use(entry.at);
+        }
         self.debt = self.debt.changed_by(entry.debt_change).ok_or(Broken::Negative("the debt"))?;
         match entry.kind {
             Kind::Unlimited { until } => self.unlimited_until = Some(until),
@@ -303,399 +315,43 @@ impl Replay {
         if (taken, owed) == (Some(after.taken), Some(after.owed)) { Ok(()) } else { Err(Broken::Clawed) }
     }
 
+    fn count_use(&mut self, at: DateTime<Utc>) {
+        let window = |at: DateTime<Utc>, seconds| at.timestamp().div_euclid(seconds);
+        let in_same = |seconds, count| match self.uses.last_at {
+            Some(last) if window(last, seconds) == window(at, seconds) => count + 1,
+            _ => 1,
+        };
+        let (in_hour, in_day) = (in_same(3_600, self.uses.in_hour), in_same(86_400, self.uses.in_day));
+        self.uses = Uses { last_at: Some(at), in_hour, in_day };
+    }
+
     /// Whether what is set aside is what is taken from it later, lot by lot.
     fn keeps_holds(&mut self, entry: &Entry) -> Checked {
-        let of_holds: Vec<Movement> =
-            entry.movements.iter().filter(|movement| movement.held != 0).copied().collect();
-        match entry.kind {
-            Kind::Hold { .. } => {
-                if of_holds.iter().any(|part| part.held < 0 || part.change != -part.held) {
-                    return Err(Broken::Hold(entry.version));
-                }
-                self.holds.insert(entry.version, of_holds);
+        let of_holds: Vec<&Movement> = entry.movements.iter().filter(|movement| movement.held != 0).collect();
+        match &entry.kind {
+            Kind::Hold { charge, until } => {
+                let number = entry.version;
+                let set_aside = |part: &&Movement| {
+                    let amount = Amount::try_from(part.held).ok().filter(|_| part.change == -part.held);
+                    amount.map(|amount| Allocation { lot: part.lot, amount })
+                };
+                let allocations: Option<Vec<Allocation>> = of_holds.iter().map(set_aside).collect();
+                let allocations = allocations.ok_or(Broken::Hold(number))?;
+                let hold = Hold { number, until: *until, charge: charge.clone(), allocations };
+                self.holds.insert(number, hold);
                 Ok(())
             }
             Kind::Capture { hold, .. } | Kind::Release { hold } => {
-                let set_aside = self.holds.remove(&hold).ok_or(Broken::Hold(hold))?;
-                let given = |part: &Movement| (part.lot, -part.held);
-                if set_aside.iter().map(|part| (part.lot, part.held)).eq(of_holds.iter().map(given)) {
+                let set_aside = self.holds.remove(hold).ok_or(Broken::Hold(*hold))?.allocations;
+                let given = of_holds.iter().map(|part| (part.lot, -part.held));
+                if set_aside.iter().map(|part| (part.lot, part.amount.get())).eq(given) {
                     Ok(())
                 } else {
-                    Err(Broken::Hold(hold))
+                    Err(Broken::Hold(*hold))
                 }
             }
             _ if of_holds.is_empty() => Ok(()),
             _ => Err(Broken::Hold(entry.version)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Hold;
-    use crate::domain::{
-        Account, Act, Amount, Capture, Grant, HoldLife, Refund, decide,
-        note::{Description, Metadata},
-        testing::*,
-    };
-
-    /// An account with a history of every check's interest: lot 1 never expires, lot 2 does at 50.
-    ///
-    /// 1 and 2 grant 5 and 3 · 3 holds 4 · 4 captures 3 of them · 5 refunds 2 · 6 spends 1 · 7 is the end of
-    /// lot 2 · 8 spends 1 · 9 holds 2.
-    fn history() -> Account {
-        let mut account = new_account();
-        let hold = |cost| Act::Hold(spend("render", cost), HoldLife::default());
-        let refund = Refund { spend: Version(4), amount: Some(amount(2)), grace: None, reason: reason() };
-        let acts = [
-            (0, Act::Grant(grant(5))),
-            (0, Act::Grant(Grant { expires_at: Some(at(50)), ..grant(3) })),
-            (1, hold(4)),
-            (2, Act::Capture(Capture { hold: Version(3), amount: Some(amount(3)) })),
-            (3, Act::Refund(refund)),
-            (4, Act::Spend(spend("render", 1))),
-            (60, Act::Spend(spend("render", 1))),
-            (70, hold(2)),
-        ];
-        for (place, (seconds, act)) in acts.into_iter().enumerate() {
-            let command = command(&account, &format!("act-{place}"), act);
-            decide(&mut account, &command, at(seconds)).unwrap();
-        }
-        account
-    }
-
-    fn entries() -> Vec<Entry> {
-        history().journal().iter().map(|entry| Entry::clone(entry)).collect()
-    }
-
-    fn read(entries: &[Entry]) -> Result<Replay, Violation> {
-        let mut books = Replay::new(new_account().id());
-        entries.iter().try_for_each(|entry| books.read(entry)).map(|()| books)
-    }
-
-    /// What is found first, and at which entry.
-    fn verdict(entries: &[Entry]) -> (i64, Broken) {
-        let violation = read(entries).unwrap_err();
-        (violation.version.unwrap().0, violation.what)
-    }
-
-    /// The history with one entry changed, and nothing else.
-    fn edited(version: usize, edit: impl Fn(&mut Entry)) -> Vec<Entry> {
-        let mut entries = entries();
-        edit(&mut entries[version - 1]);
-        entries
-    }
-
-    /// The history with one entry changed by somebody who knows how balances and links are made, and makes
-    /// them anew. Only the law itself can tell.
-    fn forged(version: usize, edit: impl Fn(&mut Entry)) -> Vec<Entry> {
-        let mut entries = edited(version, edit);
-        let (mut balance, mut chain) = (Credits::ZERO, Chain::START);
-        for entry in &mut entries {
-            entry.balance_before = balance;
-            let change = entry.movements.iter().map(|movement| movement.change).sum();
-            // Below zero only after what a test is about.
-            balance = balance.changed_by(change).unwrap_or_default();
-            entry.balance_after = balance;
-            chain = chain.after(entry);
-            entry.link = chain.link();
-        }
-        entries
-    }
-
-    fn moved(lot: i64, change: i64, held: i64) -> Movement {
-        Movement { lot: LotNumber(lot), change, held }
-    }
-
-    #[test]
-    fn an_honest_history_is_found_whole_and_makes_the_account() {
-        let account = history();
-        let books = read(&entries()).unwrap();
-        assert_eq!(books.compare_open(account.lots(), account.holds()), []);
-        assert_eq!((books.version(), books.last_at()), (Version(9), Some(at(70))));
-        assert_eq!((books.balance(), books.held()), (account.balance(), account.held()));
-        assert_eq!(books.available(at(70)), account.available(at(70)));
-        assert_eq!(books.chain(), account.standing().chain);
-        // Made anew by the rules, nothing differs: what the forgeries below show is their edit alone.
-        assert_eq!(forged(1, |_| {}), entries());
-    }
-
-    #[test]
-    fn an_account_is_known_as_it_stood_at_any_moment() {
-        let books = read(&entries()[..5]).unwrap();
-        assert_eq!(books.available(at(49)), credits(7));
-        assert_eq!(books.available(at(50)), credits(5));
-        let stocked: Vec<_> = books.stocked().map(|lot| (lot.number.0, lot.remaining.get())).collect();
-        assert_eq!(stocked, [(2, 2), (1, 5)]);
-        assert_eq!(books.lots().map(|lot| lot.number.0).collect::<Vec<_>>(), [1, 2]);
-    }
-
-    #[test]
-    fn an_entry_of_another_account_is_found() {
-        let entries = forged(4, |entry| entry.account = uuid::Uuid::nil().into());
-        assert_eq!(verdict(&entries), (4, Broken::Account));
-    }
-
-    #[test]
-    fn a_deleted_entry_is_found() {
-        let mut entries = entries();
-        entries.remove(4);
-        assert_eq!(verdict(&entries), (6, Broken::Gap { expected: 5 }));
-        assert_eq!(verdict(&entries[1..]), (2, Broken::Gap { expected: 1 }));
-    }
-
-    #[test]
-    fn a_deleted_entry_is_found_though_those_after_it_were_renumbered() {
-        // The spend of 1 is gone, and the balances tell.
-        let mut entries = entries();
-        entries.remove(5);
-        entries[5..].iter_mut().for_each(|entry| entry.version.0 -= 1);
-        assert_eq!(verdict(&entries), (6, Broken::Balance { before: 6, carried: 7 }));
-    }
-
-    #[test]
-    fn a_pair_that_changed_places_is_found() {
-        let mut entries = entries();
-        entries.swap(4, 5);
-        assert_eq!(verdict(&entries), (6, Broken::Gap { expected: 5 }));
-        // With the numbers in order, the balances are not.
-        (entries[4].version, entries[5].version) = (Version(5), Version(6));
-        assert_eq!(verdict(&entries), (5, Broken::Balance { before: 7, carried: 5 }));
-    }
-
-    #[test]
-    fn an_entry_that_is_there_twice_is_found() {
-        let mut entries = entries();
-        entries.insert(5, entries[5].clone());
-        assert_eq!(verdict(&entries), (6, Broken::Gap { expected: 7 }));
-    }
-
-    #[test]
-    fn an_entry_dated_before_the_one_before_it_is_found() {
-        assert_eq!(verdict(&forged(4, |entry| entry.at = at(0))), (4, Broken::Time));
-    }
-
-    #[test]
-    fn an_edited_change_is_found_where_its_sum_is_not_right() {
-        let entries = edited(6, |entry| entry.movements[0].change = -2);
-        assert_eq!(verdict(&entries), (6, Broken::Sum { before: 7, change: -2, after: 6 }));
-        let entries = edited(6, |entry| entry.balance_after = credits(5));
-        assert_eq!(verdict(&entries), (6, Broken::Sum { before: 7, change: -1, after: 5 }));
-    }
-
-    #[test]
-    fn an_edited_change_is_found_where_the_next_entry_takes_it_up() {
-        let entries = edited(5, |entry| {
-            entry.movements[0].change = 1;
-            entry.balance_after = credits(6);
-            entry.link = read(&entries()[..4]).unwrap().chain().after(entry).link();
-        });
-        assert_eq!(verdict(&entries), (6, Broken::Balance { before: 7, carried: 6 }));
-    }
-
-    #[test]
-    fn an_edited_note_is_found() {
-        let entries = edited(6, |entry| entry.metadata = Some(Metadata::parse("{}").unwrap()));
-        assert_eq!(verdict(&entries), (6, Broken::Link));
-        let entries = edited(1, |entry| entry.description = Some(Description::parse("Gift").unwrap()));
-        assert_eq!(verdict(&entries), (1, Broken::Link));
-    }
-
-    #[test]
-    fn an_edited_note_is_found_at_the_next_entry_where_its_own_link_was_made_anew() {
-        let entries = edited(6, |entry| {
-            entry.metadata = Some(Metadata::parse("{}").unwrap());
-            entry.link = read(&entries()[..5]).unwrap().chain().after(entry).link();
-        });
-        assert_eq!(verdict(&entries), (7, Broken::Link));
-    }
-
-    #[test]
-    fn where_every_link_was_made_anew_the_last_one_differs_from_the_accounts() {
-        let entries = forged(6, |entry| entry.metadata = Some(Metadata::parse("{}").unwrap()));
-        assert_ne!(read(&entries).unwrap().chain(), history().standing().chain);
-    }
-
-    #[test]
-    fn a_deleted_end_is_found_by_what_the_account_holds() {
-        let (account, entries) = (history(), entries());
-        let books = read(&entries[..8]).unwrap();
-        assert_ne!(books.chain(), account.standing().chain);
-        assert_ne!(books.compare_open(account.lots(), account.holds()), []);
-    }
-
-    #[test]
-    fn more_than_there_is_cannot_be_taken() {
-        let entries = forged(7, |entry| entry.movements[0].change = -2);
-        assert_eq!(verdict(&entries), (7, Broken::Negative("a lot")));
-        let entries = forged(4, |entry| entry.movements[0].held = -4);
-        assert_eq!(verdict(&entries), (4, Broken::Negative("what is held of a lot")));
-        let entries = forged(6, |entry| entry.debt_change = -1);
-        assert_eq!(verdict(&entries), (6, Broken::Negative("the debt")));
-    }
-
-    #[test]
-    fn neither_an_expiry_gives_nor_does_a_refund_take() {
-        let entries = forged(7, |entry| entry.movements[0].change = 1);
-        assert_eq!(verdict(&entries), (7, Broken::Negative("a loss")));
-        let entries = forged(5, |entry| entry.movements[0] = moved(1, -1, 0));
-        assert_eq!(verdict(&entries), (5, Broken::Negative("a refund")));
-    }
-
-    #[test]
-    fn a_lot_that_never_began_moves_nothing() {
-        let entries = forged(6, |entry| entry.movements[0].lot = LotNumber(9));
-        assert_eq!(verdict(&entries), (6, Broken::NoLot(LotNumber(9))));
-    }
-
-    #[test]
-    fn a_lot_never_holds_more_than_it_was_granted() {
-        let entries = forged(5, |entry| entry.movements[0].change = 4);
-        assert_eq!(verdict(&entries), (5, Broken::Overfull(LotNumber(2))));
-    }
-
-    #[test]
-    fn a_lot_begins_once_and_with_something() {
-        let entries = forged(2, |entry| {
-            entry.opened.as_mut().unwrap().lot = LotNumber(1);
-            entry.movements[0].lot = LotNumber(1);
-        });
-        assert_eq!(verdict(&entries), (2, Broken::Opening(LotNumber(1))));
-        let entries = edited(2, |entry| {
-            entry.movements[0].change = 0;
-            entry.balance_after = credits(5);
-        });
-        assert_eq!(verdict(&entries), (2, Broken::Opening(LotNumber(2))));
-        let entries = edited(2, |entry| entry.movements[0].lot = LotNumber(1));
-        assert_eq!(verdict(&entries), (2, Broken::Opening(LotNumber(2))));
-    }
-
-    #[test]
-    fn a_spend_in_another_order_is_found() {
-        let entries = forged(6, |entry| entry.movements[0].lot = LotNumber(1));
-        assert_eq!(verdict(&entries), (6, Broken::Order(LotNumber(2))));
-        let entries = forged(3, |entry| {
-            (entry.movements[0], entry.movements[1]) = (moved(2, -2, 2), moved(1, -2, 2));
-        });
-        assert_eq!(verdict(&entries), (3, Broken::Order(LotNumber(2))));
-    }
-
-    #[test]
-    fn a_spend_from_a_lot_before_or_after_its_time_is_found() {
-        let inactive = Broken::Inactive(LotNumber(2));
-        let scheduled = forged(2, |entry| entry.opened.as_mut().unwrap().effective_at = at(2));
-        assert_eq!(verdict(&scheduled), (3, inactive.clone()));
-        let lapsed = forged(2, |entry| entry.opened.as_mut().unwrap().expires_at = Some(at(4)));
-        assert_eq!(verdict(&lapsed), (6, inactive));
-    }
-
-    #[test]
-    fn a_spend_from_a_void_lot_is_found() {
-        let entries = forged(6, |entry| {
-            entry.kind = Kind::Void;
-            entry.movements[0].lot = LotNumber(1);
-        });
-        assert_eq!(verdict(&entries), (8, Broken::Inactive(LotNumber(1))));
-    }
-
-    #[test]
-    fn an_expiry_before_its_time_is_found() {
-        let untimely = Broken::Untimely(LotNumber(2));
-        assert_eq!(verdict(&forged(7, |entry| entry.at = at(49))), (7, untimely));
-        let never = forged(7, |entry| entry.movements[0].lot = LotNumber(1));
-        assert_eq!(verdict(&never), (7, Broken::Untimely(LotNumber(1))));
-    }
-
-    #[test]
-    fn a_hold_sets_aside_just_what_leaves_the_lots() {
-        for held in [1, 3] {
-            let entries = forged(9, |entry| entry.movements = vec![moved(1, -2, held)]);
-            assert_eq!(verdict(&entries), (9, Broken::Hold(Version(9))));
-        }
-    }
-
-    #[test]
-    fn a_capture_settles_just_what_its_hold_set_aside() {
-        let less = forged(4, |entry| drop(entry.movements.split_off(1)));
-        assert_eq!(verdict(&less), (4, Broken::Hold(Version(3))));
-        let other = forged(4, |entry| entry.movements.swap(0, 1));
-        assert_eq!(verdict(&other), (4, Broken::Hold(Version(3))));
-        let not_all = forged(4, |entry| entry.movements[0].held = -2);
-        assert_eq!(verdict(&not_all), (4, Broken::Hold(Version(3))));
-    }
-
-    #[test]
-    fn a_capture_or_release_of_no_open_hold_is_found() {
-        let hold = Version(2);
-        let captured = |entry: &mut Entry| entry.kind = Kind::Release { hold };
-        assert_eq!(verdict(&forged(4, captured)), (4, Broken::Hold(hold)));
-        // That of 3 was captured already.
-        let again = forged(8, |entry| {
-            entry.kind = Kind::Release { hold: Version(3) };
-            entry.movements.clear();
-        });
-        assert_eq!(verdict(&again), (8, Broken::Hold(Version(3))));
-    }
-
-    #[test]
-    fn nothing_but_holds_and_their_ends_moves_what_is_held() {
-        let entries = forged(6, |entry| entry.movements[0].held = 1);
-        assert_eq!(verdict(&entries), (6, Broken::Hold(Version(6))));
-    }
-
-    /// What is said of the account as it was kept, after somebody has changed it.
-    fn compared(change: impl Fn(&mut Vec<Lot>, &mut Vec<Hold>)) -> Vec<String> {
-        let account = history();
-        let (mut lots, mut holds) = (account.lots().to_vec(), account.holds().to_vec());
-        change(&mut lots, &mut holds);
-        let found = read(&entries()).unwrap().compare_open(&lots, &holds);
-        assert!(found.iter().all(|violation| violation.version.is_none()));
-        found.iter().map(ToString::to_string).collect()
-    }
-
-    fn number(lots: &mut [Lot], number: i64) -> &mut Lot {
-        lots.iter_mut().find(|lot| lot.number.0 == number).unwrap()
-    }
-
-    #[test]
-    fn a_lot_that_is_kept_otherwise_than_its_entries_make_it_is_found() {
-        assert_eq!(compared(|_, _| {}), Vec::<String>::new());
-        let edits: [fn(&mut Lot); 9] = [
-            |lot| lot.remaining = credits(5),
-            |lot| lot.held = Credits::ZERO,
-            |lot| lot.lost = credits(1),
-            |lot| lot.granted = credits(6),
-            |lot| lot.is_void = true,
-            |lot| lot.priority.0 = 1,
-            |lot| lot.source = crate::domain::Source::Pack,
-            |lot| lot.effective_at = at(1),
-            |lot| lot.expires_at = Some(at(900)),
-        ];
-        for (place, edit) in edits.iter().enumerate() {
-            assert_eq!(compared(|lots, _| edit(number(lots, 1))).len(), 1, "{place}");
-        }
-        let told = compared(|lots, _| number(lots, 1).remaining = credits(5));
-        let expected = "the account has a lot 1 (bonus 20, 5 of 5 remaining, 2 held, 0 lost, \
-                        from 2027-01-15T08:00:00+00:00, begun 2027-01-15T08:00:00+00:00), its entries make \
-                        1 (bonus 20, 2 of 5 remaining, 2 held, 0 lost, from 2027-01-15T08:00:00+00:00, \
-                        begun 2027-01-15T08:00:00+00:00)";
-        assert_eq!(told, [expected]);
-    }
-
-    #[test]
-    fn an_open_lot_is_kept_and_a_closed_one_need_not_be() {
-        assert_eq!(compared(|lots, _| lots.retain(|lot| lot.number.0 != 1)).len(), 1);
-        assert_eq!(compared(|lots, _| lots.retain(|lot| lot.number.0 != 2)), Vec::<String>::new());
-        // One that no entry ever made is none.
-        assert_eq!(compared(|lots, _| lots.push(lot(3, 1))).len(), 1);
-    }
-
-    #[test]
-    fn a_hold_that_is_kept_otherwise_than_its_entry_makes_it_is_found() {
-        assert_eq!(compared(|_, holds| holds.clear()).len(), 1);
-        assert_eq!(compared(|_, holds| holds[0].number = Version(3)).len(), 1);
-        assert_eq!(compared(|_, holds| holds[0].allocations[0].amount = Amount::MAX).len(), 1);
-        assert_eq!(compared(|_, holds| holds[0].allocations[0].lot = LotNumber(2)).len(), 1);
     }
 }

@@ -29,8 +29,8 @@ pub async fn under_lock(
         commands.iter().map(|command| command.account).chain(due.iter().copied()).collect();
     ids.sort_unstable();
     ids.dedup();
-    let locked = store::lock(conn, bucket, &ids).await?;
-    let mut accounts = store::load(conn, bucket, locked, commands).await?;
+    store::lock(conn, bucket, &ids).await?;
+    let mut accounts = store::load(conn, bucket, &ids, commands).await?;
 
     // Only now, with the locks held: no other process writes a later time to these accounts.
     let now = clock.now();

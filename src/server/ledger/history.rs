@@ -4,16 +4,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures_util::{TryStreamExt, future::ready};
+use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection};
 
 use super::Ledger;
 use crate::{
     domain::{Account, AccountId, Entry, Explanation, IdempotencyKey, Replay, Version},
-    server::{
-        Error,
-        store::ledger::{self as store, Range},
-    },
+    problem::Problem,
+    server::{Error, store::ledger as store},
 };
 
 const SNAPSHOT: &str = "begin isolation level repeatable read read only";
@@ -33,13 +31,10 @@ impl Ledger {
         Ok(store::answered(&mut conn, self.buckets.of(id), id, key).await?)
     }
 
-    /// An account as it stands now.
+    /// An account as it stands now. One statement reads all of it, so it needs no transaction.
     pub async fn account(&self, id: AccountId) -> Result<Account, Error> {
         let mut conn = self.pool.acquire().await?;
-        let mut snapshot = conn.begin_with(SNAPSHOT).await?;
-        let account = self.account_in(&mut snapshot, id).await?;
-        snapshot.commit().await?;
-        Ok(account)
+        self.account_in(&mut conn, id).await
     }
 
     /// An account as it stands now, and its entries before `before` (from the newest where that is
@@ -68,45 +63,64 @@ impl Ledger {
         Ok(History { account, entries })
     }
 
-    /// An account as it stood at a past moment, worked out from its entries up to then.
+    /// An account as it stood at a moment, worked out from its entries up to then; as it stands now, where that
+    /// moment is still to come.
     pub async fn as_of(&self, id: AccountId, at: DateTime<Utc>) -> Result<Replay, Error> {
         let mut replay = Replay::new(id);
-        for entry in self.up_to(Range { at, ..Range::of(id) }).await? {
-            replay.read(&entry).map_err(Error::internal)?;
-        }
+        self.read_up_to(id, |entry| {
+            let is_before = entry.at <= at;
+            if is_before {
+                replay.read(entry).map_err(Error::internal)?;
+            }
+            Ok(is_before)
+        })
+        .await?;
         Ok(replay)
     }
 
     /// Which lots an entry took from and why these, or `None` where there is no such entry.
     pub async fn explain(&self, id: AccountId, version: Version) -> Result<Option<Explanation>, Error> {
         let mut before = Replay::new(id);
-        for entry in self.up_to(Range { version, ..Range::of(id) }).await? {
+        let mut explanation = None;
+        self.read_up_to(id, |entry| {
             if entry.version == version {
-                return Ok(Some(Explanation::of(entry, &before)));
+                explanation = Some(Explanation::of(Arc::clone(entry), &before));
+            } else {
+                before.read(entry).map_err(Error::internal)?;
             }
-            before.read(&entry).map_err(Error::internal)?;
-        }
-        Ok(None)
+            Ok(explanation.is_none())
+        })
+        .await?;
+        Ok(explanation)
     }
 
-    /// The entries of a range, with what has fallen due since the last one.
-    async fn up_to(&self, range: Range) -> Result<Vec<Arc<Entry>>, Error> {
+    /// Shows `read` the entries of an account one after the other, from the first, for as long as it says so; also
+    /// what has fallen due since the last one.
+    async fn read_up_to(
+        &self,
+        id: AccountId,
+        mut read: impl FnMut(&Arc<Entry>) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
         let mut conn = self.pool.acquire().await?;
         let mut snapshot = conn.begin_with(SNAPSHOT).await?;
-        let account = self.account_in(&mut snapshot, range.first).await?;
-        let lines = store::stream(&mut snapshot, self.buckets.of(range.first), range);
-        let mut entries: Vec<Arc<Entry>> = lines.and_then(|line| ready(line.entry)).try_collect().await?;
-        snapshot.commit().await?;
-        let due = account.journal().iter();
-        entries.extend(due.filter(|entry| entry.version <= range.version && entry.at <= range.at).cloned());
-        Ok(entries)
+        let account = self.account_in(&mut snapshot, id).await?;
+        let mut lines = store::stream(&mut snapshot, self.buckets.of(id), id..=id);
+        while let Some(line) = lines.next().await {
+            if !read(&line?.entry?)? {
+                return Ok(());
+            }
+        }
+        for entry in account.journal() {
+            if !read(entry)? {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
-    async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> sqlx::Result<Account> {
-        let bucket = self.buckets.of(id);
-        let rows = store::find(conn, bucket, &[id]).await?;
-        let mut account =
-            store::load(conn, bucket, rows, &[]).await?.pop().ok_or(sqlx::Error::RowNotFound)?;
+    async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> Result<Account, Error> {
+        let found = store::find(conn, self.buckets.of(id), id).await?;
+        let mut account = found.ok_or(Problem::NotFound)?;
         account.settle(self.clock.now());
         Ok(account)
     }

@@ -2,14 +2,14 @@
 //! connection, a memory. While one batch commits, the commands that arrive form the next; so thousands of
 //! spends share one flush to disk, and an idle system dispatches a single one at once, with no timer.
 //!
-//! A lane first decides on what it remembers; the statement that writes it fails if that was wrong. While a
-//! large batch is written the next one is decided already, on accounts as they will be; no answer goes out before
-//! what it rests on is on disk. Whatever is left open is done under locks, also every refusal. There, a lost
+//! A lane first decides on what it remembers, or has just read; the statement that writes it fails if that was wrong.
+//! While a large batch is written the next one is decided already, on accounts as they will be; no answer goes out
+//! before what it rests on is on disk. Whatever is left open is done under locks, also every refusal. There, a lost
 //! connection, a deadlock or a failover is tried again for a while: the keys of the commands tell what was done
 //! before the answer was lost.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     panic::AssertUnwindSafe,
     time::Duration,
 };
@@ -150,8 +150,35 @@ impl Worker {
         }
     }
 
+    /// Reads the accounts that memory did not have, and decides on them what they were asked. Without a lock: if they
+    /// change before they are written, that is noticed there.
+    async fn read_forgotten(&mut self, batch: &mut Decided) -> sqlx::Result<()> {
+        let asked = batch.left.iter().map(|asked| asked.command.account);
+        let forgotten: BTreeSet<AccountId> = asked.filter(|id| !batch.accounts.contains_key(id)).collect();
+        if forgotten.is_empty() || self.distrust > 0 {
+            return Ok(());
+        }
+        let forgotten: Vec<AccountId> = forgotten.into_iter().collect();
+        let mut conn = self.take_connection().await?;
+        let read = store::load(&mut conn, self.bucket, &forgotten, &[]).await?;
+        self.conn = Some(conn);
+        batch.accounts.extend(read.into_iter().map(|account| (account.id(), account)));
+        let mut asked = std::mem::take(&mut batch.left);
+        self.decide(&mut asked, batch);
+        Ok(())
+    }
+
     /// Writes a batch and answers it. What cannot be answered so is done under locks.
-    async fn carry_out(&mut self, batch: Decided, commands: &mut mpsc::Receiver<Asked>, ahead: &mut Decided) {
+    async fn carry_out(
+        &mut self,
+        mut batch: Decided,
+        commands: &mut mpsc::Receiver<Asked>,
+        ahead: &mut Decided,
+    ) {
+        if let Err(error) = self.read_forgotten(&mut batch).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(error, "accounts could not be read without a lock");
+        }
         let Decided { accounts, answers, mut left } = batch;
         // A write confirms what it is about: the account's version and the keys of new entries. A refusal writes
         // nothing, so nothing says that its key was not used, nor that the account is as it was remembered.

@@ -11,43 +11,47 @@ use crate::domain::{Account, AccountId};
 /// How many accounts one lane remembers. The least recently used are forgotten first.
 const ACCOUNTS_MAX: NonZeroUsize = NonZeroUsize::new(32_768).expect("not zero");
 
-/// How many lots these may have together: some 10 MB.
-const LOTS_MAX: usize = 65_536;
+/// How many lots and holds these may have together: some 10 MB.
+const PARTS_MAX: usize = 65_536;
 
 /// Accounts as they are, if all goes well, once everything that is decided is written.
 pub struct Memory {
     accounts: LruCache<AccountId, Account>,
-    lots: usize,
+    parts: usize,
 }
 
 impl Memory {
     pub fn new() -> Self {
-        Self { accounts: LruCache::new(ACCOUNTS_MAX), lots: 0 }
+        Self { accounts: LruCache::new(ACCOUNTS_MAX), parts: 0 }
     }
 
     /// Takes an account out, to decide on it.
     pub fn take(&mut self, id: AccountId) -> Option<Account> {
         let account = self.accounts.pop(&id)?;
-        self.lots -= account.lots().len();
+        self.parts -= parts(&account);
         Some(account)
     }
 
     /// Remembers an account as it goes on from here.
     pub fn keep(&mut self, account: Account) {
         self.take(account.id());
-        self.lots += account.lots().len();
+        self.parts += parts(&account);
         if let Some((_, forgotten)) = self.accounts.push(account.id(), account) {
-            self.lots -= forgotten.lots().len();
+            self.parts -= parts(&forgotten);
         }
-        while self.lots > LOTS_MAX
+        while self.parts > PARTS_MAX
             && let Some((_, forgotten)) = self.accounts.pop_lru()
         {
-            self.lots -= forgotten.lots().len();
+            self.parts -= parts(&forgotten);
         }
     }
 
     pub fn forget_all(&mut self) {
         self.accounts.clear();
-        self.lots = 0;
+        self.parts = 0;
     }
+}
+
+fn parts(account: &Account) -> usize {
+    account.lots().len() + account.holds().len()
 }

@@ -28,10 +28,14 @@ use super::{
 };
 use crate::domain::{AccountId, Command};
 
+/// How many connections there are for what the lanes do not do.
+const BESIDE_LANES: usize = 8;
+
 /// The ledger of one database. Several processes may each have one: what each writes names the version that
 /// it was decided on, or is decided under the account's lock, so they need not know of each other.
 #[derive(Clone, Debug)]
 pub struct Ledger {
+    /// For what the lanes do not do.
     pool: PgPool,
     clock: Clock,
     buckets: Buckets,
@@ -51,7 +55,8 @@ impl Ledger {
     /// When the database can't be read: the ledger's layout is in it.
     pub async fn open(pool: PgPool, clock: Clock) -> sqlx::Result<Self> {
         let buckets = Buckets::read(&pool).await?;
-        let lanes_pool = store::connect_lanes(&pool, buckets.all().count());
+        let lanes_pool = store::connect_ledger(&pool, buckets.all().count());
+        let pool = store::connect_ledger(&pool, BESIDE_LANES);
         let (stop, stopping) = watch::channel(false);
         let (lanes, workers): (Vec<Lane>, Vec<JoinHandle<()>>) = buckets
             .all()

@@ -11,7 +11,7 @@ use crate::{
     domain::{AccountId, Replay, Version, Violation, replay::Broken},
     server::store::{
         self,
-        ledger::{self as tables, Bucket, Buckets, Kept, Line, Range},
+        ledger::{self as tables, Bucket, Buckets, Found, Kept, Line},
     },
 };
 
@@ -94,8 +94,10 @@ pub async fn verify(
     let mut report = Report::default();
     match only {
         Some(account) => {
-            let kept = tables::one_account(&mut snapshot, buckets.of(account), account).await?;
-            report.check_accounts(&mut snapshot, buckets.of(account), kept, &mut |_| {}).await?;
+            let bucket = buckets.of(account);
+            let found = tables::one_account(&mut snapshot, bucket, account).await?;
+            report.check_accounts(&mut snapshot, bucket, found, &mut |_| {}).await?;
+            report.check_keys(&mut snapshot, bucket, only).await?;
         }
         None => {
             for bucket in buckets.all() {
@@ -116,33 +118,50 @@ impl Report {
     ) -> sqlx::Result<()> {
         let mut after = None;
         loop {
-            let kept = tables::next_accounts(conn, bucket, after, ACCOUNTS_AT_A_TIME).await?;
-            let Some(last) = kept.last() else { break };
-            after = Some(AccountId::from(last.row.id));
-            self.check_accounts(conn, bucket, kept, progress).await?;
+            let found = tables::next_accounts(conn, bucket, after, ACCOUNTS_AT_A_TIME).await?;
+            let Some((last, _)) = found.last() else { break };
+            after = Some(*last);
+            self.check_accounts(conn, bucket, found, progress).await?;
         }
-        for (account, version) in tables::keys_used_twice(conn, bucket).await? {
-            self.tell(account, Some(version), "its key was used before");
-        }
+        self.check_keys(conn, bucket, None).await?;
         for (account, version) in tables::orphans(conn, bucket).await? {
             self.tell(account, Some(version), "its account is not there");
         }
         Ok(())
     }
 
-    /// `kept`: accounts that follow one another in the order of their ids.
+    async fn check_keys(
+        &mut self,
+        conn: &mut PgConnection,
+        bucket: Bucket,
+        only: Option<AccountId>,
+    ) -> sqlx::Result<()> {
+        for (account, version) in tables::keys_used_twice(conn, bucket, only).await? {
+            self.tell(account, Some(version), "its key was used before");
+        }
+        Ok(())
+    }
+
+    /// `found`: accounts that follow one another in the order of their ids.
     async fn check_accounts(
         &mut self,
         conn: &mut PgConnection,
         bucket: Bucket,
-        kept: Vec<Kept>,
+        found: Vec<Found>,
         progress: &mut impl FnMut(u64),
     ) -> sqlx::Result<()> {
-        let (Some(first), Some(last)) = (kept.first(), kept.last()) else { return Ok(()) };
-        let range = Range::all(first.row.id.into(), last.row.id.into());
-        let mut books: BTreeMap<AccountId, Books> =
-            kept.into_iter().map(|kept| (kept.row.id.into(), Books::open(kept))).collect();
-        let mut lines = tables::stream(conn, bucket, range);
+        let (Some((first, _)), Some((last, _))) = (found.first(), found.last()) else { return Ok(()) };
+        let mut lines = tables::stream(conn, bucket, *first..=*last);
+        let mut books = BTreeMap::new();
+        for (account, kept) in found {
+            match kept {
+                Ok(kept) => drop(books.insert(account, Books::open(account, kept))),
+                Err(error) => {
+                    self.accounts += 1;
+                    self.tell(account, None, format_args!("can't be read: {error}"));
+                }
+            }
+        }
         let mut done = Vec::new();
         while let Some(line) = lines.next().await {
             let line = line?;
@@ -188,9 +207,8 @@ struct Books {
 }
 
 impl Books {
-    fn open(kept: Kept) -> Self {
-        let replay = Replay::new(kept.row.id.into());
-        Self { kept, replay, is_sound: true }
+    fn open(account: AccountId, kept: Kept) -> Self {
+        Self { kept, replay: Replay::new(account), is_sound: true }
     }
 
     fn read(&mut self, line: Line, report: &mut Report) {
@@ -216,6 +234,7 @@ impl Books {
                 broken.push(Violation { version: None, what: Broken::Kept(what, kept, made) });
             }
         };
+        differ("uses for fair use", format!("{:?}", row.uses()), format!("{:?}", replay.uses()));
         differ("version", row.version.to_string(), replay.version().0.to_string());
         differ("balance", row.balance.to_string(), replay.balance().get().to_string());
         differ("held", row.held.to_string(), replay.held().get().to_string());

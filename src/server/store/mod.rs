@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::{
     Connection, PgConnection, PgPool,
-    migrate::MigrateError,
+    migrate::{Migrate, MigrateError},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -26,7 +26,7 @@ const STATEMENT_TIMEOUT: &str = "10s";
 const LOCK_TIMEOUT: &str = "5s";
 
 /// Shorter where a whole lane waits.
-const LANE_LOCK_TIMEOUT: &str = "1s";
+const LEDGER_LOCK_TIMEOUT: &str = "1s";
 
 /// A pool that connects when it is first needed, so that the program can start and stay up while its
 /// database is away.
@@ -44,9 +44,9 @@ pub fn connect(options: PgConnectOptions) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Connections for the lanes of the ledger: at most one for each. Their statements are planned once, as the
-/// loops over indexes that they are written as (see `ledger`).
-pub fn connect_lanes(pool: &PgPool, lanes: usize) -> PgPool {
+/// Connections for the statements of the ledger, at most so many. They are planned once, as the loops over indexes
+/// that they are written as (see `ledger`).
+pub fn connect_ledger(pool: &PgPool, most: usize) -> PgPool {
     let options = pool.connect_options().as_ref().clone().options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
@@ -54,10 +54,10 @@ pub fn connect_lanes(pool: &PgPool, lanes: usize) -> PgPool {
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
         ("enable_memoize", "off"),
-        ("lock_timeout", LANE_LOCK_TIMEOUT),
+        ("lock_timeout", LEDGER_LOCK_TIMEOUT),
     ]);
     PgPoolOptions::new()
-        .max_connections(u32::try_from(lanes).unwrap_or(CONNECTIONS_MAX))
+        .max_connections(u32::try_from(most).unwrap_or(CONNECTIONS_MAX))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A lane keeps its connection for as long as it works.
         .max_lifetime(None)
@@ -87,12 +87,26 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     Ok(conn.close().await?)
 }
 
-/// The settings that make a committed change survive a crash and that are off here, by name.
+/// Whether the database has the form that this program expects. Writes nothing.
+pub async fn is_current(pool: &PgPool) -> Result<bool, MigrateError> {
+    let mut conn = pool.acquire().await?;
+    let is_there =
+        sqlx::query_scalar!(r#"select to_regclass('_sqlx_migrations') is not null as "is_there!""#);
+    if !is_there.fetch_one(&mut *conn).await? {
+        return Ok(false);
+    }
+    let wanted = sqlx::migrate!();
+    let applied = conn.list_applied_migrations(&wanted.table_name).await?;
+    Ok(wanted.iter().all(|wanted| applied.iter().any(|applied| applied.version == wanted.version)))
+}
+
+/// The settings that make a committed change survive a crash and that are off here, by name. (`connect` itself asks
+/// for `synchronous_commit`.)
 pub async fn unsafe_settings(pool: &PgPool) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"select name as "name!"
            from pg_settings
-           where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+           where name in ('fsync', 'full_page_writes')
              and setting = 'off'
            order by name"#
     )

@@ -1,7 +1,7 @@
 //! Holds: reserve, capture, release, time out (rules 6 and 13).
 
 use super::*;
-use crate::domain::catalog::Units;
+use crate::domain::{HOLDS_MAX, catalog::Units};
 
 #[test]
 fn a_hold_sets_credits_aside_in_spend_order() {
@@ -10,7 +10,7 @@ fn a_hold_sets_credits_aside_in_spend_order() {
     assert_eq!(movements(&entry), [(2, -2, 2), (1, -2, 2)]);
     assert_eq!(entry.kind, Kind::Hold { charge: spend("render", 4).charge, until: at(61) });
     assert_eq!((available(&account, 1), account.held()), (3, credits(4)));
-    assert_eq!((entry.balance_after, account.holds()[0].held()), (credits(3), credits(4)));
+    assert_eq!((entry.balance_after, held(&account)), (credits(3), credits(4)));
     assert_eq!(missing(refused(&mut account, 2, spending(4))), (4, 3, 1));
     assert_eq!(missing(refused(&mut account, 2, holding(4, 60))), (4, 3, 1));
 }
@@ -23,7 +23,7 @@ fn a_capture_takes_what_is_held() {
     assert_eq!(movements(&entry), [(1, 0, -3)]);
     assert_eq!(entry.kind, Kind::Capture { hold, charge: spend("render", 3).charge });
     assert_eq!((available(&account, 2), account.held()), (2, Credits::ZERO));
-    assert_eq!(account.holds(), []);
+    assert_eq!(account.holds().len(), 0);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_capture_of_less_takes_the_first_drawn_first_and_returns_the_rest() {
     let hold = done(&mut account, 1, holding(7, 60)).version;
     let entry = done(&mut account, 2, capture_of(hold, 4));
     assert_eq!(movements(&entry), [(3, 0, -3), (2, 1, -2), (1, 2, -2)]);
-    assert_eq!(entry.charge().map(|charge| charge.cost), Some(amount(4)));
+    assert_eq!(entry.kind.charge().map(|charge| charge.cost), Some(amount(4)));
     assert_eq!((available(&account, 2), account.held()), (6, Credits::ZERO));
 }
 
@@ -58,7 +58,7 @@ fn a_capture_of_too_much_leaves_the_hold_as_it_was() {
     let mut account = granted(&[grant(5)]);
     let hold = done(&mut account, 1, holding(3, 60)).version;
     assert_eq!(missing(refused(&mut account, 2, capture_of(hold, 6))), (3, 2, 1));
-    assert_eq!(account.holds()[0].held(), credits(3));
+    assert_eq!(held(&account), credits(3));
     done(&mut account, 3, capture_of(hold, 5));
     assert_eq!(account.balance(), Credits::ZERO);
 }
@@ -70,7 +70,7 @@ fn one_hold_does_not_pay_for_another() {
     let second = done(&mut account, 1, holding(2, 60)).version;
     assert_eq!(missing(refused(&mut account, 2, capture_of(second, 3))), (1, 0, 1));
     done(&mut account, 2, capture(first));
-    assert_eq!(account.holds().iter().map(|hold| hold.number).collect::<Vec<_>>(), [second]);
+    assert_eq!(account.holds().map(|hold| hold.number).collect::<Vec<_>>(), [second]);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn units_are_told_only_of_the_price_that_they_make() {
     for (captured, told) in [(2, units), (1, None), (3, None)] {
         let hold = done(&mut account, 1, by_unit()).version;
         let entry = done(&mut account, 2, capture_of(hold, captured));
-        assert_eq!(entry.charge().unwrap().units, told, "{captured}");
+        assert_eq!(entry.kind.charge().unwrap().units, told, "{captured}");
     }
 }
 
@@ -194,4 +194,20 @@ fn a_hold_and_its_lot_that_end_together_lose_all_in_one_entry() {
     done(&mut account, 0, holding(3, 60));
     account.settle(at(60));
     assert_eq!(last(&account, 2), [("release", 60, vec![(1, 3)]), ("expiry", 60, vec![(1, -5)])]);
+}
+
+#[test]
+fn an_account_has_so_many_open_holds_and_no_more() {
+    let mut account = with_holds(HOLDS_MAX);
+    let refusal = Refusal::TooManyHolds { most: HOLDS_MAX };
+    assert_eq!(refused(&mut account, 1, holding(1, 60)), refusal);
+    // What else there is to say of it is said first.
+    assert_eq!(missing(refused(&mut account, 1, holding(2, 60))), (2, 1, 1));
+    done(&mut account, 1, release(Version(7)));
+    done(&mut account, 1, holding(1, 60));
+    assert_eq!(refused(&mut account, 1, holding(1, 60)), refusal);
+    // They run out like any others.
+    account.settle(at(600));
+    assert_eq!((account.holds().len(), available(&account, 600)), (0, HOLDS_MAX as i64 + 1));
+    done(&mut account, 600, holding(1, 60));
 }

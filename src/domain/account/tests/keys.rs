@@ -11,7 +11,7 @@ fn the_same_key_and_content_returns_the_first_answer() {
     let again = ask_as(&mut account, "s", 99, spending(2)).unwrap();
     assert!(again.replayed);
     assert_eq!(again.entry, first.entry);
-    assert_same(&account, &before);
+    assert_eq!(account, before);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn the_same_key_with_other_content_is_refused() {
     for act in [spending(3), Act::Grant(grant(2)), holding(2, 60), adjust(Adjustment::Take(amount(2)))] {
         assert_eq!(ask_as(&mut account, "s", 2, act), Err(Refusal::KeyReused));
     }
-    assert_same(&account, &before);
+    assert_eq!(account, before);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn every_act_is_carried_out_once() {
         let before = account.clone();
         let again = ask_as(&mut account, &name, 2, act).unwrap();
         assert_eq!(again, Receipt { replayed: true, ..first });
-        assert_same(&account, &before);
+        assert_eq!(account, before);
     }
 }
 

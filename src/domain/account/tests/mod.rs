@@ -12,7 +12,10 @@ mod granting;
 mod holding;
 mod keys;
 mod limits;
+mod moments;
+mod quoting;
 mod refunding;
+mod refusals;
 mod reported;
 mod restoring;
 mod settling;
@@ -49,6 +52,9 @@ fn ask_as(account: &mut Account, name: &str, seconds: i64, act: Act) -> Result<R
 fn done(account: &mut Account, seconds: i64, act: Act) -> Arc<Entry> {
     let receipt = ask(account, seconds, act).unwrap();
     assert!(!receipt.replayed);
+    // What is kept beside lots and holds is what these make of it.
+    let open = Open::new(account.lots().to_vec(), account.holds().cloned().collect());
+    assert_eq!(*account.open, open);
     let is_whole = account.journal().first().is_some_and(|entry| entry.version == Version(1));
     if is_whole {
         let books = replayed(account);
@@ -72,15 +78,26 @@ fn refused(account: &mut Account, seconds: i64, act: Act) -> Refusal {
     let mut untouched = account.clone();
     let refusal = ask(account, seconds, act).unwrap_err();
     untouched.settle(at(seconds));
-    assert_same(account, &untouched);
+    assert_eq!(*account, untouched);
     refusal
 }
 
-fn assert_same(one: &Account, other: &Account) {
-    assert_eq!(one.standing(), other.standing());
-    assert_eq!((one.balance(), one.held()), (other.balance(), other.held()));
-    assert_eq!((one.lots(), one.holds()), (other.lots(), other.holds()));
-    assert_eq!(one.journal(), other.journal());
+/// An account with so many open holds of one credit each, and one credit more.
+fn with_holds(count: usize) -> Account {
+    let allocations = vec![Allocation { lot: LotNumber(1), amount: amount(1) }];
+    let charge = spend("render", 1).charge;
+    let hold =
+        |number| Hold { number, until: at(600), charge: charge.clone(), allocations: allocations.clone() };
+    let last = count as i64;
+    let holds = (1..=last).map(|number| hold(Version(number))).collect();
+    let lot = Lot { held: credits(last), granted: credits(last + 1), ..lot(1, 1) };
+    let standing = Standing {
+        version: Version(last),
+        last_lot: LotNumber(1),
+        last_entry_at: Some(at(0)),
+        ..new_account().standing().clone()
+    };
+    Account::restore(standing, vec![lot], holds)
 }
 
 /// What an account cannot pay, as `(needed, available, missing)`.
@@ -100,15 +117,21 @@ fn movements(entry: &Entry) -> Vec<(i64, i64, i64)> {
 }
 
 /// An entry, as `(kind, when in seconds, changes)`.
-type Told = (&'static str, i64, Vec<(i64, i64)>);
+type Line = (&'static str, i64, Vec<(i64, i64)>);
 
-fn last(account: &Account, count: usize) -> Vec<Told> {
-    let told = |entry: &Arc<Entry>| (entry.kind.as_str(), (entry.at - at(0)).num_seconds(), changes(entry));
-    account.journal()[account.journal().len() - count..].iter().map(told).collect()
+fn last(account: &Account, count: usize) -> Vec<Line> {
+    let line = |entry: &Arc<Entry>| (entry.kind.as_str(), (entry.at - at(0)).num_seconds(), changes(entry));
+    account.journal()[account.journal().len() - count..].iter().map(line).collect()
 }
 
 fn remaining(account: &Account, lot: i64) -> i64 {
     account.lot(LotNumber(lot)).unwrap().remaining.get()
+}
+
+/// What the oldest open hold has set aside.
+fn held(account: &Account) -> Credits {
+    let oldest = account.holds().next().unwrap();
+    total(oldest.allocations.iter().map(|part| part.amount.credits()))
 }
 
 fn available(account: &Account, seconds: i64) -> i64 {

@@ -5,7 +5,7 @@ use super::*;
 /// The account as it comes back from where it was written: with what is open, and no past.
 fn loaded(account: &Account) -> Account {
     let open = account.lots().iter().filter(|lot| lot.is_open()).cloned().rev().collect();
-    Account::restore(account.standing().clone(), open, account.holds().to_vec())
+    Account::restore(account.standing().clone(), open, account.holds().cloned().collect())
 }
 
 #[test]

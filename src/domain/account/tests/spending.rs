@@ -58,7 +58,7 @@ fn a_spend_at_another_price_than_the_one_shown_is_refused() {
 #[test]
 fn a_quote_is_what_the_spend_then_does() {
     let mut account = granted(&[lapsing(2, 90), grant(5)]);
-    let quote = account.quote(amount(3), credits(0), at(1));
+    let quote = account.quote(amount(3), &Limits::default(), at(1));
     let paid: Vec<_> = quote.outcome.unwrap().iter().map(|part| (part.lot.0, -part.amount.get())).collect();
     let entry = done(&mut account, 1, spending(3));
     assert_eq!(paid, changes(&entry));
@@ -69,14 +69,15 @@ fn a_quote_is_what_the_spend_then_does() {
 fn a_quote_changes_nothing_and_says_what_is_missing() {
     let account = granted(&[grant(2)]);
     let before = account.clone();
-    let shortfall = account.quote(amount(3), credits(1), at(1)).outcome.unwrap_err();
-    assert_eq!((shortfall.available, shortfall.missing), (credits(2), amount(2)));
-    assert_same(&account, &before);
+    let limits = Limits { min_balance: credits(1), ..Limits::default() };
+    let refusal = account.quote(amount(3), &limits, at(1)).outcome.unwrap_err();
+    assert_eq!(missing(refusal), (3, 2, 2));
+    assert_eq!(account, before);
 }
 
 #[test]
 fn an_entry_keeps_the_price_of_its_time() {
     let mut account = granted(&[grant(5)]);
     let entry = done(&mut account, 1, spending(3));
-    assert_eq!(entry.charge(), Some(&spend("render", 3).charge));
+    assert_eq!(entry.kind.charge(), Some(&spend("render", 3).charge));
 }

@@ -8,7 +8,7 @@ fn until_its_moment_a_spend_takes_no_credits_and_says_what_it_would_have_cost() 
     done(&mut account, 0, unlimited(60));
     let entry = done(&mut account, 59, spending(9));
     assert_eq!((entry.delta(), changes(&entry)), (0, vec![]));
-    assert_eq!(entry.charge().map(|charge| charge.cost), Some(amount(9)));
+    assert_eq!(entry.kind.charge().map(|charge| charge.cost), Some(amount(9)));
     assert_eq!(available(&account, 59), 5);
 }
 
@@ -28,7 +28,7 @@ fn neither_an_empty_account_nor_a_debt_nor_a_min_balance_stands_in_its_way() {
     done(&mut account, 0, unlimited(60));
     let limits = Limits { min_balance: credits(3), ..Limits::default() };
     done(&mut account, 1, Act::Spend(Spend { limits, ..spend("render", 9) }));
-    assert_eq!(account.quote(amount(9), credits(3), at(1)).outcome, Ok(vec![]));
+    assert_eq!(account.quote(amount(9), &limits, at(1)).outcome, Ok(vec![]));
     assert_eq!(account.debt(), credits(5));
 }
 
@@ -49,7 +49,7 @@ fn a_hold_sets_nothing_aside_and_its_capture_takes_nothing() {
     assert_eq!((available(&account, 1), account.held()), (5, Credits::ZERO));
     // Its work was free when it began, though it ends later and comes to more.
     let entry = done(&mut account, 99, capture_of(hold, 20));
-    assert_eq!((entry.delta(), entry.charge().unwrap().cost), (0, amount(20)));
+    assert_eq!((entry.delta(), entry.kind.charge().unwrap().cost), (0, amount(20)));
     assert_eq!(refused(&mut account, 99, capture(hold)), Refusal::HoldClosed);
 }
 
@@ -107,5 +107,5 @@ fn a_capture_of_more_than_was_held_costs_nothing_more_while_use_is_unlimited() {
     done(&mut account, 2, unlimited(90));
     let entry = done(&mut account, 3, capture_of(hold, 9));
     assert_eq!(movements(&entry), [(1, 0, -3)]);
-    assert_eq!(entry.charge().unwrap().cost, amount(9));
+    assert_eq!(entry.kind.charge().unwrap().cost, amount(9));
 }

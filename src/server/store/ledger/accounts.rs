@@ -1,18 +1,22 @@
-//! The rows of accounts: the one place of an account that is locked.
+//! Accounts: how one is made, locked and read with what is open on it.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Bucket, corrupt, uuids};
+use super::{Bucket, corrupt, holds::HoldRow, lots::LotRow, uuids};
 use crate::domain::{
     Account, AccountId, Chain, Credits, Hold, Lot, LotNumber, Version,
     account::{Standing, Uses},
 };
 
 /// An account as its table holds it.
+#[derive(sqlx::Type)]
+#[sqlx(type_name = "account_row")]
 pub struct AccountRow {
     pub id: Uuid,
+    /// The version that the rest was decided on; as it is read, the version itself.
+    pub decided_on: i64,
     pub version: i64,
     pub balance: i64,
     pub held: i64,
@@ -45,31 +49,15 @@ pub async fn open(
     .map(drop)
 }
 
-/// Locks accounts until the end of the transaction, one after the other: `accounts` are in the order of their
-/// ids, so that no two transactions wait for each other. What else is to be read of them is read by later statements: what the statement that
-/// had to wait for a lock reads of other rows is as old as the wait. Returns those that exist, in their order.
-pub async fn lock(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    accounts: &[AccountId],
-) -> sqlx::Result<Vec<AccountRow>> {
-    sqlx::query_as!(
-        AccountRow,
-        "select locked.*
+/// Locks those of the accounts that exist until the end of the transaction, one after the other: `accounts` are in
+/// the order of their ids, so that no two transactions wait for each other. Whatever is to be known of them is read
+/// by later statements: what the statement that had to wait for a lock reads of other rows is as old as the wait.
+pub async fn lock(conn: &mut PgConnection, bucket: Bucket, accounts: &[AccountId]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select locked.id
          from unnest($2::uuid[]) as asked (id),
               lateral (
-                  select accounts.id,
-                         version,
-                         balance,
-                         held,
-                         debt,
-                         last_entry_at,
-                         last_lot,
-                         chain,
-                         unlimited_until,
-                         last_use_at,
-                         uses_in_hour,
-                         uses_in_day
+                  select accounts.id
                   from accounts
                   where bucket = $1
                     and accounts.id = asked.id
@@ -80,32 +68,42 @@ pub async fn lock(
     )
     .fetch_all(conn)
     .await
+    .map(drop)
 }
 
-/// The same without a lock.
-pub async fn find(
+/// An account with its open lots and its open holds, as their tables hold them.
+pub struct OpenRows {
+    account: AccountRow,
+    lots: Vec<LotRow>,
+    holds: Vec<HoldRow>,
+}
+
+/// Those of the accounts that exist, in the order of their ids, as one moment saw them.
+pub async fn read(
     conn: &mut PgConnection,
     bucket: Bucket,
     accounts: &[AccountId],
-) -> sqlx::Result<Vec<AccountRow>> {
+) -> sqlx::Result<Vec<OpenRows>> {
     sqlx::query_as!(
-        AccountRow,
-        "select id,
-                version,
-                balance,
-                held,
-                debt,
-                last_entry_at,
-                last_lot,
-                chain,
-                unlimited_until,
-                last_use_at,
-                uses_in_hour,
-                uses_in_day
-         from accounts
-         where bucket = $1
-           and id = any($2)
-         order by id",
+        OpenRows,
+        r#"select as_row(accounts) as "account!: AccountRow",
+                  array(
+                      select as_row(lots)
+                      from lots
+                      where lots.bucket = $1
+                        and lots.account_id = accounts.id
+                        and lots.is_open
+                  ) as "lots!: Vec<LotRow>",
+                  array(
+                      select as_row(holds)
+                      from holds
+                      where holds.bucket = $1
+                        and holds.account_id = accounts.id
+                  ) as "holds!: Vec<HoldRow>"
+           from accounts
+           where bucket = $1
+             and id = any($2)
+           order by id"#,
         bucket.0,
         &uuids(accounts),
     )
@@ -113,15 +111,48 @@ pub async fn find(
     .await
 }
 
-impl AccountRow {
-    /// The account with what is open on it; both records must say the same.
-    pub fn complete(self, lots: Vec<Lot>, holds: Vec<Hold>) -> sqlx::Result<Account> {
-        let (balance, held) = (self.balance, self.held);
-        let account = Account::restore(self.standing()?, lots, holds);
+impl OpenRows {
+    pub fn id(&self) -> AccountId {
+        self.account.id.into()
+    }
+
+    /// The account, told of lots that are not open; what was read must say the same in all its places.
+    pub fn complete(self, ended: Vec<Lot>) -> sqlx::Result<Account> {
+        let lots = self.lots.into_iter().map(LotRow::read).chain(ended.into_iter().map(Ok));
+        let holds = self.holds.into_iter().map(HoldRow::read);
+        let (balance, held) = (self.account.balance, self.account.held);
+        let account = Account::restore(
+            self.account.standing()?,
+            lots.collect::<sqlx::Result<Vec<Lot>>>()?,
+            holds.collect::<sqlx::Result<Vec<Hold>>>()?,
+        );
         if (account.balance().get(), account.held().get()) == (balance, held) {
             Ok(account)
         } else {
             Err(corrupt(format_args!("{} has a balance that is not the sum of its lots", account.id())))
+        }
+    }
+}
+
+impl AccountRow {
+    /// What is to be kept of an account, once its unwritten entries are written.
+    pub fn write(account: &Account) -> Self {
+        let standing = account.standing();
+        let saturated = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+        Self {
+            id: account.id().into(),
+            decided_on: account.version().0 - account.journal().len() as i64,
+            version: account.version().0,
+            balance: account.balance().get(),
+            held: account.held().get(),
+            debt: account.debt().get(),
+            last_entry_at: standing.last_entry_at,
+            last_lot: standing.last_lot.0,
+            chain: standing.chain.bytes().to_vec(),
+            unlimited_until: standing.unlimited_until,
+            last_use_at: standing.uses.last_at,
+            uses_in_hour: saturated(standing.uses.in_hour),
+            uses_in_day: saturated(standing.uses.in_day),
         }
     }
 
@@ -135,11 +166,15 @@ impl AccountRow {
             last_lot: LotNumber(self.last_lot),
             chain: Chain::from_bytes(chain),
             unlimited_until: self.unlimited_until,
-            uses: Uses {
-                last_at: self.last_use_at,
-                in_hour: self.uses_in_hour.unsigned_abs(),
-                in_day: self.uses_in_day.unsigned_abs(),
-            },
+            uses: self.uses(),
         })
+    }
+
+    pub fn uses(&self) -> Uses {
+        Uses {
+            last_at: self.last_use_at,
+            in_hour: self.uses_in_hour.unsigned_abs(),
+            in_day: self.uses_in_day.unsigned_abs(),
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! How the whole ledger is read to be checked: account by account in the order of their ids, with all that is
 //! kept of each. The entries beside them come as a stream (`entries::stream`).
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AccountRow, Bucket, accounts, corrupt, holds, lots};
+use super::{AccountRow, Bucket, corrupt, holds::HoldRow, lots::LotRow};
 use crate::domain::{AccountId, Credits, Hold, Lot, LotNumber, Version, entry::Clawed};
 
 /// How many entries that belong nowhere are looked for: one says that something is wrong.
@@ -22,6 +24,9 @@ pub struct Kept {
     pub clawed: Vec<(LotNumber, Clawed)>,
 }
 
+/// What is kept of an account, if it can be understood.
+pub type Found = (AccountId, sqlx::Result<Kept>);
+
 /// The next accounts of a bucket after `after` (from the first where it is `None`), in the order of their
 /// ids.
 pub async fn next_accounts(
@@ -29,26 +34,14 @@ pub async fn next_accounts(
     bucket: Bucket,
     after: Option<AccountId>,
     limit: i64,
-) -> sqlx::Result<Vec<Kept>> {
-    let rows = sqlx::query_as!(
-        AccountRow,
-        "select id,
-                version,
-                balance,
-                held,
-                debt,
-                last_entry_at,
-                last_lot,
-                chain,
-                unlimited_until,
-                last_use_at,
-                uses_in_hour,
-                uses_in_day
-         from accounts
-         where bucket = $1
-           and ($2::uuid is null or id > $2)
-         order by id
-         limit $3",
+) -> sqlx::Result<Vec<Found>> {
+    let rows = sqlx::query_scalar!(
+        r#"select as_row(accounts) as "row!: AccountRow"
+           from accounts
+           where bucket = $1
+             and ($2::uuid is null or id > $2)
+           order by id
+           limit $3"#,
         bucket.0,
         after.map(Uuid::from),
         limit,
@@ -63,15 +56,42 @@ pub async fn one_account(
     conn: &mut PgConnection,
     bucket: Bucket,
     account: AccountId,
-) -> sqlx::Result<Vec<Kept>> {
-    let rows = accounts::find(conn, bucket, &[account]).await?;
-    keep(conn, bucket, rows).await
+) -> sqlx::Result<Vec<Found>> {
+    let row = sqlx::query_scalar!(
+        r#"select as_row(accounts) as "row!: AccountRow"
+           from accounts
+           where bucket = $1
+             and id = $2"#,
+        bucket.0,
+        Uuid::from(account),
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    keep(conn, bucket, row).await
 }
 
-async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) -> sqlx::Result<Vec<Kept>> {
+async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) -> sqlx::Result<Vec<Found>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut lots = lots::read_all(conn, bucket, &ids).await?;
-    let mut holds = holds::read(conn, bucket, &ids).await?;
+    let lots = sqlx::query_scalar!(
+        r#"select as_row(lots) as "row!: LotRow"
+           from lots
+           where bucket = $1
+             and account_id = any($2)"#,
+        bucket.0,
+        &ids,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let holds = sqlx::query_scalar!(
+        r#"select as_row(holds) as "row!: HoldRow"
+           from holds
+           where bucket = $1
+             and account_id = any($2)"#,
+        bucket.0,
+        &ids,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
     let refunds = sqlx::query!(
         "select account_id,
                 spend,
@@ -100,27 +120,43 @@ async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) ->
     )
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = AccountId::from(row.id);
-            let refunded = refunds.iter().filter(|refund| refund.account_id == row.id);
-            let refunded = refunded.map(|refund| {
-                Ok((Version(refund.spend), Credits::try_from(refund.refunded).map_err(corrupt)?))
-            });
-            let clawed = clawbacks.iter().filter(|clawed| clawed.account_id == row.id).map(|clawed| {
-                let part = |part: i64| Credits::try_from(part).map_err(corrupt);
-                let [taken, owed, forgiven] = [clawed.taken, clawed.owed, clawed.forgiven].map(part);
-                Ok((LotNumber(clawed.lot), Clawed { taken: taken?, owed: owed?, forgiven: forgiven? }))
-            });
-            Ok(Kept {
-                clawed: clawed.collect::<sqlx::Result<_>>()?,
-                refunded: refunded.collect::<sqlx::Result<_>>()?,
-                lots: lots.remove(&id).unwrap_or_default(),
-                holds: holds.remove(&id).unwrap_or_default(),
-                row,
-            })
+
+    let credits = |credits: i64| Credits::try_from(credits).map_err(corrupt);
+    let mut lots = by_account(lots.into_iter().map(|row| (row.account_id, row.read())));
+    let mut holds = by_account(holds.into_iter().map(|row| (row.account_id, row.read())));
+    let mut refunded = by_account(refunds.into_iter().map(|row| {
+        let sum = credits(row.refunded);
+        (row.account_id, sum.map(|sum| (Version(row.spend), sum)))
+    }));
+    let mut clawed = by_account(clawbacks.into_iter().map(|row| {
+        let parts = (credits(row.taken), credits(row.owed), credits(row.forgiven));
+        let clawed = || Ok(Clawed { taken: parts.0?, owed: parts.1?, forgiven: parts.2? });
+        (row.account_id, clawed().map(|clawed| (LotNumber(row.lot), clawed)))
+    }));
+    let mut understand = |row: AccountRow| {
+        Ok(Kept {
+            lots: lots.remove(&row.id).transpose()?.unwrap_or_default(),
+            holds: holds.remove(&row.id).transpose()?.unwrap_or_default(),
+            refunded: refunded.remove(&row.id).transpose()?.unwrap_or_default(),
+            clawed: clawed.remove(&row.id).transpose()?.unwrap_or_default(),
+            row,
         })
-        .collect()
+    };
+    Ok(rows.into_iter().map(|row| (row.id.into(), understand(row))).collect())
+}
+
+/// What was read, by account; an error where any of an account's can't be understood.
+fn by_account<T>(read: impl Iterator<Item = (Uuid, sqlx::Result<T>)>) -> HashMap<Uuid, sqlx::Result<Vec<T>>> {
+    let mut accounts: HashMap<Uuid, sqlx::Result<Vec<T>>> = HashMap::new();
+    for (account, read) in read {
+        let all = accounts.entry(account).or_insert_with(|| Ok(Vec::new()));
+        match (all.as_mut(), read) {
+            (Ok(all), Ok(one)) => all.push(one),
+            (Ok(_), Err(error)) => *all = Err(error),
+            (Err(_), _) => {}
+        }
+    }
+    accounts
 }
 
 /// About how many entries there are, for a progress bar.
@@ -131,21 +167,33 @@ pub async fn count_entries(conn: &mut PgConnection) -> sqlx::Result<u64> {
     Ok(count.fetch_one(conn).await?.unsigned_abs())
 }
 
-/// Accounts of a bucket in which a key has more than one entry, with the last of these.
+/// Accounts of a bucket in which a key has more than one entry, with the last of these. With an account, only its
+/// keys are looked at.
 pub async fn keys_used_twice(
     conn: &mut PgConnection,
     bucket: Bucket,
+    only: Option<AccountId>,
 ) -> sqlx::Result<Vec<(AccountId, Version)>> {
     let rows = sqlx::query!(
-        r#"select (array_agg(account_id order by version desc))[1] as "account_id!",
-                  max(version) as "version!"
+        r#"select (array_agg(account_id order by at desc, version desc))[1] as "account_id!",
+                  (array_agg(version order by at desc, version desc))[1] as "version!"
            from entries
            where bucket = $1
              and key is not null
+             and (
+                 $2::uuid is null
+                 or key in (
+                     select own.key
+                     from entries as own
+                     where own.bucket = $1
+                       and own.account_id = $2
+                 )
+             )
            group by key
            having count(*) > 1
-           limit $2"#,
+           limit $3"#,
         bucket.0,
+        only.map(Uuid::from),
         STRAYS_MAX,
     );
     let rows = rows.fetch_all(conn).await?;

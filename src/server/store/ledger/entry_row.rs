@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 #[derive(sqlx::Type)]
-#[sqlx(type_name = "decided_entry")]
+#[sqlx(type_name = "entry_row")]
 pub struct EntryRow {
     pub version: i64,
     pub at: DateTime<Utc>,

@@ -1,7 +1,6 @@
-//! Open holds, as the ledger's tables hold them.
+//! Open holds, as the ledger's tables hold them. They are read with their account (`accounts`).
 
-use std::collections::HashMap;
-
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -11,56 +10,51 @@ use crate::domain::{
     catalog::{ActionKey, Units},
 };
 
-/// The open holds of these accounts.
-pub async fn read(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    accounts: &[Uuid],
-) -> sqlx::Result<HashMap<AccountId, Vec<Hold>>> {
-    let rows = sqlx::query!(
-        "select account_id,
-                number,
-                until,
-                allocations,
-                action,
-                units,
-                cost
-         from unnest($2::uuid[]) as asked (id),
-              lateral (
-                  select *
-                  from holds
-                  where bucket = $1
-                    and account_id = asked.id
-                  offset 0
-              ) as open",
-        bucket.0,
-        accounts,
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut holds: HashMap<AccountId, Vec<Hold>> = HashMap::new();
-    for row in rows {
-        let hold = Hold {
-            number: Version(row.number),
-            until: row.until,
-            charge: Charge {
-                action: row.action.map(ActionKey::try_from).transpose().map_err(corrupt)?,
-                units: row.units.map(Units::try_from).transpose().map_err(corrupt)?,
-                cost: Amount::try_from(row.cost).map_err(corrupt)?,
-            },
-            allocations: parse(&row.allocations).ok_or_else(|| corrupt(row.allocations))?,
-        };
-        holds.entry(row.account_id.into()).or_default().push(hold);
+/// An open hold as its table holds it.
+#[derive(sqlx::Type)]
+#[sqlx(type_name = "hold_row")]
+pub struct HoldRow {
+    pub account_id: Uuid,
+    pub number: i64,
+    pub until: DateTime<Utc>,
+    pub allocations: String,
+    pub action: Option<String>,
+    pub units: Option<i64>,
+    pub cost: i64,
+}
+
+impl HoldRow {
+    fn write(account: AccountId, hold: &Hold) -> Self {
+        Self {
+            account_id: account.into(),
+            number: hold.number.0,
+            until: hold.until,
+            allocations: render(&hold.allocations),
+            action: hold.charge.action.as_ref().map(ToString::to_string),
+            units: hold.charge.units.map(Units::get),
+            cost: hold.charge.cost.get(),
+        }
     }
-    Ok(holds)
+
+    pub fn read(self) -> sqlx::Result<Hold> {
+        Ok(Hold {
+            number: Version(self.number),
+            until: self.until,
+            charge: Charge {
+                action: self.action.map(ActionKey::try_from).transpose().map_err(corrupt)?,
+                units: self.units.map(Units::try_from).transpose().map_err(corrupt)?,
+                cost: Amount::try_from(self.cost).map_err(corrupt)?,
+            },
+            allocations: parse(&self.allocations).ok_or_else(|| corrupt(self.allocations))?,
+        })
+    }
 }
 
 /// Writes which holds began and ended with the accounts' unwritten entries.
 pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account]) -> sqlx::Result<()> {
-    let decided = || accounts.iter().flat_map(|account| account.journal());
-    let ended: Vec<(Uuid, i64)> = decided().filter_map(|entry| ended_by(entry)).collect();
-    if !ended.is_empty() {
-        let (ids, numbers): (Vec<Uuid>, Vec<i64>) = ended.into_iter().unzip();
+    let decided = accounts.iter().flat_map(|account| account.journal());
+    let (ids, numbers): (Vec<Uuid>, Vec<i64>) = decided.filter_map(|entry| ended_by(entry)).unzip();
+    if !ids.is_empty() {
         sqlx::query!(
             "delete from holds
              using unnest($2::uuid[], $3::bigint[]) as ended (account_id, number)
@@ -74,45 +68,24 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
         .execute(&mut *conn)
         .await?;
     }
-    let begun = |account: &Account, hold: &&Hold| {
-        account.journal().first().is_some_and(|first| hold.number >= first.version)
-    };
-    let begun: Vec<(Uuid, &Hold)> = accounts
-        .iter()
-        .flat_map(|account| {
-            let holds = account.holds().iter().filter(|hold| begun(account, hold));
-            holds.map(|hold| (Uuid::from(account.id()), hold))
-        })
-        .collect();
-    if begun.is_empty() {
-        return Ok(());
+    let begun: Vec<HoldRow> = accounts.iter().flat_map(|account| begun_on(account)).collect();
+    if !begun.is_empty() {
+        sqlx::query!(
+            "insert into holds (bucket, account_id, number, until, allocations, action, units, cost)
+             select $1, account_id, number, until, allocations, action, units, cost
+             from unnest($2::hold_row[])",
+            bucket.0,
+            &begun as &[HoldRow],
+        )
+        .execute(conn)
+        .await?;
     }
-    let ids: Vec<Uuid> = begun.iter().map(|(account, _)| *account).collect();
-    let numbers: Vec<i64> = begun.iter().map(|(_, hold)| hold.number.0).collect();
-    let until: Vec<_> = begun.iter().map(|(_, hold)| hold.until).collect();
-    let allocations: Vec<String> = begun.iter().map(|(_, hold)| render(&hold.allocations)).collect();
-    let actions: Vec<Option<&str>> =
-        begun.iter().map(|(_, hold)| hold.charge.action.as_ref().map(ActionKey::as_str)).collect();
-    let units: Vec<Option<i64>> = begun.iter().map(|(_, hold)| hold.charge.units.map(Units::get)).collect();
-    let costs: Vec<i64> = begun.iter().map(|(_, hold)| hold.charge.cost.get()).collect();
-    sqlx::query!(
-        "insert into holds (bucket, account_id, number, until, allocations, action, units, cost)
-         select $1, *
-         from unnest(
-             $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::bigint[]
-         )",
-        bucket.0,
-        &ids,
-        &numbers,
-        &until,
-        &allocations,
-        &actions as &[Option<&str>],
-        &units as &[Option<i64>],
-        &costs,
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+    Ok(())
+}
+
+/// The open holds that began with an account's unwritten entries.
+fn begun_on(account: &Account) -> impl Iterator<Item = HoldRow> {
+    account.begun_holds().map(|hold| HoldRow::write(account.id(), hold))
 }
 
 /// The hold that ended with an entry, where one did. One that began in the same batch was never written.

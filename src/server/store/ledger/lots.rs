@@ -1,6 +1,4 @@
-//! Lots, as the ledger's tables hold them.
-
-use std::collections::HashMap;
+//! Lots, as the ledger's tables hold them. Those that are open are read with their account (`accounts`).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -10,90 +8,36 @@ use super::{Bucket, corrupt};
 use crate::domain::{AccountId, Credits, Lot, LotNumber, Priority, Source};
 
 /// A lot as its table holds it.
-struct LotRow {
-    account_id: Uuid,
-    number: i64,
-    source: String,
-    priority: i16,
-    granted: i64,
-    remaining: i64,
-    held: i64,
-    lost: i64,
-    is_void: bool,
-    effective_at: DateTime<Utc>,
-    expires_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-/// The open lots of these accounts, and the lots that are named one by one, open or not.
-pub async fn read(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    accounts: &[Uuid],
-    named: &[(AccountId, LotNumber)],
-) -> sqlx::Result<HashMap<AccountId, Vec<Lot>>> {
-    let mut rows = sqlx::query_as!(
-        LotRow,
-        r#"select account_id,
-                  number,
-                  source::text as "source!",
-                  priority,
-                  granted,
-                  remaining,
-                  held,
-                  lost,
-                  is_void,
-                  effective_at,
-                  expires_at,
-                  created_at
-           from unnest($2::uuid[]) as asked (id),
-                lateral (
-                    select *
-                    from lots
-                    where bucket = $1
-                      and account_id = asked.id
-                      and is_open
-                    offset 0
-                ) as open"#,
-        bucket.0,
-        accounts,
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    if !named.is_empty() {
-        rows.extend(read_ended(conn, bucket, named).await?);
-    }
-
-    let mut lots: HashMap<AccountId, Vec<Lot>> = HashMap::new();
-    for row in rows {
-        let (account, lot) = row.read()?;
-        lots.entry(account).or_default().push(lot);
-    }
-    Ok(lots)
+#[derive(sqlx::Type)]
+#[sqlx(type_name = "lot_row")]
+pub struct LotRow {
+    pub account_id: Uuid,
+    pub number: i64,
+    pub source: String,
+    pub priority: i16,
+    pub granted: i64,
+    pub remaining: i64,
+    pub held: i64,
+    pub lost: i64,
+    pub is_void: bool,
+    pub effective_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
 }
 
 /// Those of the named lots that are not open.
-async fn read_ended(
+pub async fn ended(
     conn: &mut PgConnection,
     bucket: Bucket,
     named: &[(AccountId, LotNumber)],
 ) -> sqlx::Result<Vec<LotRow>> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
     let (accounts, numbers): (Vec<Uuid>, Vec<i64>) =
         named.iter().map(|(account, number)| (Uuid::from(*account), number.0)).unzip();
-    sqlx::query_as!(
-        LotRow,
-        r#"select lots.account_id,
-                  lots.number,
-                  lots.source::text as "source!",
-                  lots.priority,
-                  lots.granted,
-                  lots.remaining,
-                  lots.held,
-                  lots.lost,
-                  lots.is_void,
-                  lots.effective_at,
-                  lots.expires_at,
-                  lots.created_at
+    sqlx::query_scalar!(
+        r#"select as_row(lots) as "row!: LotRow"
            from (select distinct * from unnest($2::uuid[], $3::bigint[])) as named (account_id, number)
            join lots
              on lots.bucket = $1
@@ -108,46 +52,27 @@ async fn read_ended(
     .await
 }
 
-/// Every lot that these accounts ever had.
-pub async fn read_all(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    accounts: &[Uuid],
-) -> sqlx::Result<HashMap<AccountId, Vec<Lot>>> {
-    let rows = sqlx::query_as!(
-        LotRow,
-        r#"select account_id,
-                  number,
-                  source::text as "source!",
-                  priority,
-                  granted,
-                  remaining,
-                  held,
-                  lost,
-                  is_void,
-                  effective_at,
-                  expires_at,
-                  created_at
-           from lots
-           where bucket = $1
-             and account_id = any($2)"#,
-        bucket.0,
-        accounts,
-    )
-    .fetch_all(conn)
-    .await?;
-    let mut lots: HashMap<AccountId, Vec<Lot>> = HashMap::new();
-    for row in rows {
-        let (account, lot) = row.read()?;
-        lots.entry(account).or_default().push(lot);
-    }
-    Ok(lots)
-}
-
 impl LotRow {
-    fn read(self) -> sqlx::Result<(AccountId, Lot)> {
+    pub fn write(account: AccountId, lot: &Lot) -> Self {
+        Self {
+            account_id: account.into(),
+            number: lot.number.0,
+            source: lot.source.as_str().to_owned(),
+            priority: lot.priority.0,
+            granted: lot.granted.get(),
+            remaining: lot.remaining.get(),
+            held: lot.held.get(),
+            lost: lot.lost.get(),
+            is_void: lot.is_void,
+            effective_at: lot.effective_at,
+            expires_at: lot.expires_at,
+            created_at: lot.created_at,
+        }
+    }
+
+    pub fn read(self) -> sqlx::Result<Lot> {
         let source = Source::ALL.into_iter().find(|source| source.as_str() == self.source);
-        let lot = Lot {
+        Ok(Lot {
             number: LotNumber(self.number),
             source: source.ok_or_else(|| corrupt(self.source))?,
             priority: Priority(self.priority),
@@ -159,7 +84,6 @@ impl LotRow {
             effective_at: self.effective_at,
             expires_at: self.expires_at,
             created_at: self.created_at,
-        };
-        Ok((self.account_id.into(), lot))
+        })
     }
 }

@@ -2,9 +2,12 @@
 //! looks like in its table, `past` what commands need to know of earlier ones, `write` the way in which
 //! anything changes.
 //!
-//! The statements of the lanes look rows up one by one, in a `lateral` that `offset 0` keeps as it stands. So
-//! they have one plan only, a loop over index lookups, whatever the statistics say: a plan that was made while
-//! the tables were empty is not the undoing of full ones.
+//! Rows go in and out in one form for each table (`…_row` and `as_row` of the migrations), so that its columns are
+//! listed in one place.
+//!
+//! The statements of the lanes look rows up one by one, in a `lateral` that `offset 0` keeps as it stands or in a
+//! subselect. So they have one plan only, a loop over index lookups, whatever the statistics say: a plan that was
+//! made while the tables were empty is not the undoing of full ones.
 
 mod accounts;
 mod audit;
@@ -15,17 +18,19 @@ mod lots;
 mod past;
 mod write;
 
+use std::collections::HashMap;
+
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use self::{
-    accounts::{AccountRow, find, lock, open},
-    audit::{Kept, count_entries, keys_used_twice, next_accounts, one_account, orphans},
-    entries::{Line, Range, answered, due, history, stream},
+    accounts::{AccountRow, lock, open},
+    audit::{Found, Kept, count_entries, keys_used_twice, next_accounts, one_account, orphans},
+    entries::{Line, answered, due, history, stream},
     write::{Stale, is_one_statement, write},
 };
 use super::corrupt;
-use crate::domain::{Account, AccountId, Command};
+use crate::domain::{Account, AccountId, Command, Lot};
 
 /// Into how many buckets the accounts of this database are divided: a power of two.
 #[derive(Clone, Copy, Debug)]
@@ -62,27 +67,40 @@ impl Bucket {
     }
 }
 
-/// Completes accounts with what is open on them and with what these commands name of their past. What is
-/// read is right if the rows are locked, or all is read in one snapshot.
+/// Those of the accounts that exist, in the order of their ids (as `accounts` must be), with what is open on them and
+/// with what these commands name of their past. What is read is right if the accounts are locked, or all is read in
+/// one snapshot.
 pub async fn load(
     conn: &mut PgConnection,
     bucket: Bucket,
-    rows: Vec<AccountRow>,
+    accounts: &[AccountId],
     commands: &[Command],
 ) -> sqlx::Result<Vec<Account>> {
     let past = past::read(conn, bucket, commands).await?;
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let mut lots = lots::read(conn, bucket, &ids, &past.lots()).await?;
-    let mut holds = holds::read(conn, bucket, &ids).await?;
-    let mut accounts = rows
+    let open = accounts::read(conn, bucket, accounts).await?;
+    let mut ended: HashMap<AccountId, Vec<Lot>> = HashMap::new();
+    for row in lots::ended(conn, bucket, &past.lots()).await? {
+        ended.entry(row.account_id.into()).or_default().push(row.read()?);
+    }
+    let mut accounts = open
         .into_iter()
-        .map(|row| {
-            let id = AccountId::from(row.id);
-            row.complete(lots.remove(&id).unwrap_or_default(), holds.remove(&id).unwrap_or_default())
+        .map(|rows| {
+            let ended = ended.remove(&rows.id()).unwrap_or_default();
+            rows.complete(ended)
         })
         .collect::<sqlx::Result<Vec<_>>>()?;
     past.tell(&mut accounts);
     Ok(accounts)
+}
+
+/// An account with what is open on it, as one moment saw it, if it exists.
+pub async fn find(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+) -> sqlx::Result<Option<Account>> {
+    let rows = accounts::read(conn, bucket, &[account]).await?.pop();
+    rows.map(|rows| rows.complete(Vec::new())).transpose()
 }
 
 fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {

@@ -3,12 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
-use super::{Bucket, entry_row::EntryRow, holds, past};
-use crate::domain::{Account, Kind, Lot, LotNumber};
+use super::{AccountRow, Bucket, entry_row::EntryRow, holds, lots::LotRow, past};
+use crate::domain::{Account, Kind, LotNumber};
 
 /// Whether one statement writes all that was decided on these accounts. It is a transaction by itself then.
 pub fn is_one_statement(accounts: &[&Account]) -> bool {
@@ -36,7 +34,7 @@ pub fn is_one_statement(accounts: &[&Account]) -> bool {
 /// [`Stale`] where an account is no longer what it was decided on, or a key was used already. All or
 /// nothing is written, if this is a transaction by itself; else the transaction is lost.
 pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account]) -> sqlx::Result<()> {
-    let decided: Vec<DecidedAccount> = accounts.iter().map(|account| DecidedAccount::of(account)).collect();
+    let decided: Vec<AccountRow> = accounts.iter().map(|account| AccountRow::write(account)).collect();
     let (touched, begun) = lots(accounts);
     let journals = accounts.iter().flat_map(|account| account.journal());
     let entries: Vec<EntryRow> = journals.map(|entry| EntryRow::write(entry)).collect();
@@ -54,7 +52,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                    last_use_at = decided.last_use_at,
                    uses_in_hour = decided.uses_in_hour,
                    uses_in_day = decided.uses_in_day
-               from unnest($2::decided_account[]) as decided,
+               from unnest($2::account_row[]) as decided,
                     lateral (
                         select known.ctid as place
                         from accounts as known
@@ -64,7 +62,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                     ) as found
                where accounts.ctid = found.place
                  and accounts.bucket = $1
-                 and accounts.version = decided.version_before
+                 and accounts.version = decided.decided_on
                returning 1
            ),
            touched as (
@@ -73,7 +71,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                    held = decided.held,
                    lost = decided.lost,
                    is_void = decided.is_void
-               from unnest($3::decided_lot[]) as decided,
+               from unnest($3::lot_row[]) as decided,
                     lateral (
                         select known.ctid as place
                         from lots as known
@@ -92,7 +90,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                )
                select $1, account_id, number, source::lot_source, priority, granted, remaining, held, lost, is_void,
                       effective_at, expires_at, created_at
-               from unnest($4::decided_lot[])
+               from unnest($4::lot_row[])
            ),
            written as (
                insert into entries (
@@ -105,14 +103,14 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                       action, units, cost, about, until, debt_change,
                       opened_lot, source::lot_source, priority, effective_at, expires_at,
                       description, reference, metadata::json, clawed_taken, clawed_owed, clawed_forgiven
-               from unnest($5::decided_entry[])
+               from unnest($5::entry_row[])
            )
            -- Fails, and undoes all of it, unless every account was as it was decided on.
            select 1 / (count(*) = cardinality($2))::integer as "all_claimed!" from claimed"#,
         bucket.0,
-        &decided as &[DecidedAccount],
-        &touched as &[DecidedLot],
-        &begun as &[DecidedLot],
+        &decided as &[AccountRow],
+        &touched as &[LotRow],
+        &begun as &[LotRow],
         &entries as &[EntryRow],
     )
     .fetch_one(&mut *conn)
@@ -146,86 +144,8 @@ impl Stale {
 /// SQLSTATE of a division by zero: how [`write`]'s statement says that it could not claim every account.
 const NOT_ALL_CLAIMED: &str = "22012";
 
-/// The state of an account once its unwritten entries are written.
-#[derive(sqlx::Type)]
-#[sqlx(type_name = "decided_account")]
-struct DecidedAccount {
-    id: Uuid,
-    version_before: i64,
-    version: i64,
-    balance: i64,
-    held: i64,
-    debt: i64,
-    last_entry_at: Option<DateTime<Utc>>,
-    last_lot: i64,
-    chain: Vec<u8>,
-    unlimited_until: Option<DateTime<Utc>>,
-    last_use_at: Option<DateTime<Utc>>,
-    uses_in_hour: i32,
-    uses_in_day: i32,
-}
-
-/// The state of a lot that unwritten entries touched.
-#[derive(sqlx::Type)]
-#[sqlx(type_name = "decided_lot")]
-struct DecidedLot {
-    account_id: Uuid,
-    number: i64,
-    source: String,
-    priority: i16,
-    granted: i64,
-    remaining: i64,
-    held: i64,
-    lost: i64,
-    is_void: bool,
-    effective_at: DateTime<Utc>,
-    expires_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-impl DecidedAccount {
-    fn of(account: &Account) -> Self {
-        let standing = account.standing();
-        let saturated = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-        Self {
-            id: account.id().into(),
-            version_before: account.version().0 - account.journal().len() as i64,
-            version: account.version().0,
-            balance: account.balance().get(),
-            held: account.held().get(),
-            debt: account.debt().get(),
-            last_entry_at: standing.last_entry_at,
-            last_lot: standing.last_lot.0,
-            chain: standing.chain.bytes().to_vec(),
-            unlimited_until: standing.unlimited_until,
-            last_use_at: standing.uses.last_at,
-            uses_in_hour: saturated(standing.uses.in_hour),
-            uses_in_day: saturated(standing.uses.in_day),
-        }
-    }
-}
-
-impl DecidedLot {
-    fn of(account: &Account, lot: &Lot) -> Self {
-        Self {
-            account_id: account.id().into(),
-            number: lot.number.0,
-            source: lot.source.as_str().to_owned(),
-            priority: lot.priority.0,
-            granted: lot.granted.get(),
-            remaining: lot.remaining.get(),
-            held: lot.held.get(),
-            lost: lot.lost.get(),
-            is_void: lot.is_void,
-            effective_at: lot.effective_at,
-            expires_at: lot.expires_at,
-            created_at: lot.created_at,
-        }
-    }
-}
-
 /// The lots that unwritten entries touched, and those that began with them.
-fn lots(accounts: &[&Account]) -> (Vec<DecidedLot>, Vec<DecidedLot>) {
+fn lots(accounts: &[&Account]) -> (Vec<LotRow>, Vec<LotRow>) {
     let (mut touched, mut begun) = (Vec::new(), Vec::new());
     for account in accounts {
         let journal = account.journal();
@@ -235,7 +155,7 @@ fn lots(accounts: &[&Account]) -> (Vec<DecidedLot>, Vec<DecidedLot>) {
         for lot in numbers.into_iter().filter_map(|number| account.lot(number)) {
             let is_new = first_begun.is_some_and(|first| lot.number >= first);
             let lots = if is_new { &mut begun } else { &mut touched };
-            lots.push(DecidedLot::of(account, lot));
+            lots.push(LotRow::write(account.id(), lot));
         }
     }
     (touched, begun)
