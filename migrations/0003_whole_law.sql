@@ -5,6 +5,10 @@
 create domain credits as bigint constraint credits_not_negative check (value >= 0);
 -- Of what is numbered or counted from one.
 create domain ordinal as bigint constraint ordinal_positive check (value >= 1);
+-- Of the years 1 to 9999: what calls and pages can say, and `infinity` is none of them.
+create domain moment as timestamptz constraint moment_kept check (
+    value between '0001-01-01 00:00:00+00' and '9999-12-31 23:59:59.999999+00'
+);
 create domain chain_end as bytea constraint chain_end_length check (octet_length(value) = 32);
 -- (g)rant, (s)pend, (h)old, (c)apture, (r)elease, re(f)und, e(x)piry, (v)oid, (a)djustment, claw(b)ack,
 -- re(i)nstatement, (u)nlimited
@@ -17,13 +21,14 @@ alter table accounts
     drop constraint accounts_balance_not_negative,
     drop constraint accounts_last_lot_not_negative,
     alter column balance type credits,
+    alter column last_entry_at type moment,
     add column held credits not null default 0,
     add column debt credits not null default 0,
     -- SHA-256 over the whole history: the last link of the chain
     add column chain chain_end not null default decode(repeat('00', 32), 'hex'),
-    add column unlimited_until timestamptz,
+    add column unlimited_until moment,
     -- for fair-use caps: the last spend or hold, and how many there were in its UTC hour and day
-    add column last_use_at timestamptz,
+    add column last_use_at moment,
     add column uses_in_hour integer not null default 0,
     add column uses_in_day integer not null default 0;
 
@@ -34,6 +39,9 @@ alter table lots
     alter column number type ordinal,
     alter column granted type ordinal,
     alter column remaining type credits,
+    alter column effective_at type moment,
+    alter column expires_at type moment,
+    alter column created_at type moment,
     add column held credits not null default 0,
     -- what lapsed or was voided before anybody spent it
     add column lost credits not null default 0,
@@ -52,7 +60,7 @@ create table holds (
     account_id uuid not null,
     -- the version of the entry that made it
     number ordinal not null,
-    until timestamptz not null,
+    until moment not null,
     -- what is set aside, as `lot:amount lot:amount …`
     allocations text not null,
     action text,
@@ -91,7 +99,7 @@ create table clawbacks (
 -- what moved; there is no foreign key, because an entry is written by the statement that changes its account.
 create table chained_entries (
     version ordinal not null,
-    at timestamptz not null,
+    at moment not null,
     balance_after credits not null,
     -- of the command that the entry answers: 64 bits of the digest of account and key, 32 of its content's
     key bigint,
@@ -111,14 +119,14 @@ create table chained_entries (
     -- the hold that is captured or released, the spend that is refunded
     about ordinal,
     -- until when a hold lasts, or unlimited use
-    until timestamptz,
+    until moment,
     debt_change bigint,
     -- the lot that began with this entry
     opened_lot ordinal,
     source lot_source,
     priority smallint,
-    effective_at timestamptz,
-    expires_at timestamptz,
+    effective_at moment,
+    expires_at moment,
     description text,
     reference text,
     metadata json,
@@ -261,6 +269,11 @@ create trigger entries_are_immutable
     for each statement execute function refuse_change_of_history();
 
 -- What entries are about stays, too.
+-- Where accounts are follows from it.
+create trigger ledger_layout_is_fixed
+    before insert or update or delete or truncate on ledger_layout
+    for each statement execute function refuse_change_of_history();
+
 create trigger accounts_are_kept
     before delete or truncate on accounts
     for each statement execute function refuse_change_of_history();
@@ -273,8 +286,8 @@ create trigger lots_are_kept
 -- rows is unpacked far faster than a row of arrays.
 create type account_row as (
     id uuid,
-    -- the version that the rest was decided on; as it is read, the version itself
-    decided_on bigint,
+    -- the end of the chain that the rest was decided on; as it is read, the chain itself
+    decided_on bytea,
     version bigint,
     balance bigint,
     held bigint,
@@ -345,7 +358,7 @@ create type entry_row as (
 -- Plain enough for the planner to put the columns in their place.
 create function as_row(accounts) returns account_row language sql stable parallel safe as $$
     select row(
-        $1.id, $1.version, $1.version, $1.balance, $1.held, $1.debt, $1.last_entry_at, $1.last_lot, $1.chain,
+        $1.id, $1.chain, $1.version, $1.balance, $1.held, $1.debt, $1.last_entry_at, $1.last_lot, $1.chain,
         $1.unlimited_until, $1.last_use_at, $1.uses_in_hour, $1.uses_in_day
     )::account_row
 $$;

@@ -100,7 +100,10 @@ impl Task {
                 let password = match std::env::var("SCRIP_ADMIN_PASSWORD") {
                     Ok(password) => password,
                     Err(_) => {
-                        rpassword::prompt_password("Password for the new admin (8 to 256 characters): ")?
+                        rpassword::prompt_password("Password for the new admin (8 to 256 characters): ")
+                            .map_err(
+                                |_| "there is no terminal to ask for a password: set SCRIP_ADMIN_PASSWORD",
+                            )?
                     }
                 };
                 Job::CreateAdmin(catalog()?, Credentials { email, password })
@@ -165,9 +168,14 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     };
     let pool = store::connect(options);
     let work = async {
+        store::reach(&pool).await?;
         match job {
             Job::Serve(catalog) => serve(open(&pool, catalog, &config).await?, &config, stop.clone()).await,
-            Job::Migrate => Ok(store::migrate(&pool).await?),
+            Job::Migrate => {
+                store::migrate(&pool).await?;
+                println!("The database is up to date.");
+                Ok(())
+            }
             Job::Verify(account) => check_books(&pool, account).await,
             Job::CreateAdmin(catalog, typed) => {
                 create_admin(&open(&pool, catalog, &config).await?, typed).await
@@ -232,7 +240,7 @@ async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) ->
     }
     sweep.abort();
     settling.abort();
-    // What was accepted is finished, also for callers that have gone.
+    // What was accepted is finished.
     ledger.stop().await;
     Ok(())
 }
@@ -272,7 +280,9 @@ async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dy
 async fn check_books(pool: &PgPool, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
     if !store::is_current(pool).await? {
         return Err(
-            "the books have the form of an older Scrip: bring them up to date with `scrip migrate`".into()
+            "this database has no books, or those of an older Scrip: see whether DATABASE_URL is the right \
+                    one, and bring it up to date with `scrip migrate`"
+                .into(),
         );
     }
     // Drawn on a terminal only.

@@ -188,6 +188,23 @@ impl TryFrom<TimeDelta> for Grace {
     }
 }
 
+impl Act {
+    /// Whether it is about entries or lots of the past, of which an account that is read with what is open on it knows
+    /// nothing.
+    pub const fn names_the_past(&self) -> bool {
+        match self {
+            Self::Refund(_) | Self::Void(_) | Self::Clawback(_) | Self::Reinstate(_) => true,
+            Self::Grant(_)
+            | Self::Spend(_)
+            | Self::Hold(..)
+            | Self::Capture(_)
+            | Self::Release(_)
+            | Self::Adjust(_)
+            | Self::Unlimited(_) => false,
+        }
+    }
+}
+
 impl Command {
     /// What is finer in its times than the ledger keeps is cut off here, so that nothing is decided on it.
     pub fn new(account: AccountId, key: IdempotencyKey, act: Act) -> Self {
@@ -208,7 +225,9 @@ impl Command {
                 .optional(grant.expires_at.map(|at| at.timestamp_micros()))
                 .text(grant.description.as_str()),
             Act::Spend(spend) => digest.text("spend").spend(spend),
-            Act::Hold(spend, life) => digest.text("hold").spend(spend).number(life.get().num_milliseconds()),
+            Act::Hold(spend, life) => {
+                digest.text("hold").spend(spend).number(life.get().num_microseconds().unwrap_or(i64::MAX))
+            }
             Act::Capture(Capture { hold, amount }) => {
                 digest.text("capture").number(hold.0).optional(amount.map(Into::into))
             }

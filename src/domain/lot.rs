@@ -71,6 +71,11 @@ impl Source {
         }
     }
 
+    /// The source that this word stands for.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.as_str() == word)
+    }
+
     /// What was paid for goes before what was given, and that before what comes again next month.
     pub const fn default_priority(self) -> Priority {
         match self {

@@ -31,9 +31,9 @@
 //! 8. **A void ends a lot** and takes what remains in it; it is refused while a part of the lot is held. An
 //!    adjustment gives a new lot, or takes in spend order what is available.
 //! 9. **A clawback takes back what was bought** when its money went back, from the bought lot alone, up to a
-//!    total that counts all earlier clawbacks of the lot. What was spent already becomes *debt*, or is
-//!    forgiven; what lapsed unspent is let go. The next grant or adjustment pays debt first. A reinstatement is
-//!    the reverse, in reverse order; debt that was paid meanwhile comes back as a lot of its own.
+//!    total that counts all earlier clawbacks of the lot. What was spent already, or is held, becomes *debt*, or
+//!    is forgiven; what lapsed unspent is let go. The next grant or adjustment pays debt first. A reinstatement
+//!    is the reverse, in reverse order; debt that was paid meanwhile comes back as a lot of its own.
 //! 10. **Unlimited use costs nothing:** until its moment, a spend takes no credits and a hold sets none aside;
 //!     the entry says what it would have cost.
 //! 11. **Every change is one entry.** An [`Entry`] holds the change, the balances before and after, and how

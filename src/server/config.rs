@@ -41,7 +41,9 @@ pub enum ConfigError {
     BaseUrl(String),
     #[error("SCRIP_BEHIND_PROXY is true or false, not “{0}”")]
     BehindProxy(String),
-    #[error("Leptos.toml or a LEPTOS_ variable can't be read")]
+    #[error(
+        "Leptos.toml or a LEPTOS_ variable can't be read; start Scrip in the folder that has Leptos.toml"
+    )]
     Leptos(#[source] leptos::config::errors::LeptosConfigError),
 }
 

@@ -200,6 +200,7 @@ async fn history_cannot_be_changed(pool: PgPool) {
         "truncate accounts cascade",
         "delete from accounts",
         "delete from lots",
+        "update ledger_layout set buckets = 16",
     ] {
         let error = sqlx::raw_sql(statement).execute(&pool).await.unwrap_err();
         assert!(error.to_string().contains("are never changed or deleted"), "{statement}: {error}");
@@ -217,6 +218,7 @@ async fn the_database_refuses_what_the_law_would_never_write(pool: PgPool) {
         ("update accounts set balance = -1", "credits_not_negative"),
         ("update accounts set debt = -1", "credits_not_negative"),
         ("update lots set expires_at = effective_at", "lots_expire_after_they_start"),
+        ("update lots set expires_at = 'infinity'", "moment_kept"),
         ("insert into entries select * from entries", "entries_pkey"),
         (
             "insert into entries (bucket, account_id, version, at, balance_after, kind, movements, link)

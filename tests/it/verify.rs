@@ -76,7 +76,7 @@ async fn progress_is_told_entry_by_entry(pool: PgPool) {
 }
 
 /// One change of a sound ledger, and at which entry it shows.
-const TAMPERED: [(&str, &str, i64); 21] = [
+const TAMPERED: [(&str, &str, i64); 27] = [
     ("an entry's change", "update entries set movements = '2:-2' where version = 3", 3),
     (
         "an entry's change, its balance with it",
@@ -109,6 +109,16 @@ const TAMPERED: [(&str, &str, i64); 21] = [
     ("when a hold runs out", "update holds set until = until + interval '1 hour'", 0),
     ("what a hold is for", "update holds set cost = cost + 1", 0),
     ("how often fair use was made of", "update accounts set uses_in_hour = 0", 0),
+    ("what an account owes", "update accounts set debt = 1", 0),
+    ("the end of the chain", "update accounts set chain = sha256(chain)", 0),
+    ("until when use is unlimited", "update accounts set unlimited_until = '2030-01-01T00:00Z'", 0),
+    ("when the last entry was", "update accounts set last_entry_at = last_entry_at + interval '1 second'", 0),
+    ("a column that its kind of entry does not have", "update entries set until = at where version = 3", 3),
+    (
+        "how an entry's change is written",
+        "update entries set movements = movements || ':0:99' where version = 4",
+        4,
+    ),
     ("the number of an account's last lot", "update accounts set last_lot = last_lot - 1", 0),
     ("a clawback that never was", "insert into clawbacks select bucket, id, 1, 1, 0, 0 from accounts", 0),
     ("what was refunded", "update refunds set refunded = refunded + 1", 0),
@@ -153,6 +163,17 @@ async fn entries_that_belong_nowhere_and_keys_that_were_used_twice_are_found(poo
     let report = check(&pool).await.to_string();
     assert!(report.contains("its key was used before"), "{report}");
     assert!(report.contains("its account is not there"), "{report}");
+}
+
+#[sqlx::test]
+async fn accounts_in_a_bucket_where_nobody_looks_for_them_are_found(pool: PgPool) {
+    let account = ledger(pool.clone()).await;
+    let moved = ["accounts", "lots", "entries", "holds", "refunds"]
+        .map(|table| format!("update {table} set bucket = bucket + 77;"));
+    tamper(&pool, &moved.concat()).await;
+    let report = check(&pool).await;
+    assert_eq!((report.accounts, report.violations), (0, 10), "the account and its nine entries: {report}");
+    assert!(report.told.iter().all(|told| told.account == account));
 }
 
 #[sqlx::test]

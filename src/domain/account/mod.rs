@@ -43,6 +43,8 @@ pub struct Account {
     past: Past,
     /// Entries that are decided and not yet written.
     journal: Vec<Arc<Entry>>,
+    /// The chain before the first of these.
+    written_chain: Chain,
 }
 
 /// What an account is besides its lots and holds.
@@ -120,7 +122,8 @@ impl Account {
         let balance = total(lots.iter().map(|lot| lot.remaining));
         let held = total(lots.iter().map(|lot| lot.held));
         let open = Arc::new(Open::new(lots, holds));
-        Self { standing, balance, held, open, past: Past::default(), journal: Vec::new() }
+        let written_chain = standing.chain;
+        Self { standing, balance, held, open, past: Past::default(), journal: Vec::new(), written_chain }
     }
 
     /// An account that has no history yet.
@@ -164,7 +167,8 @@ impl Account {
         if open.has_ended_lots() {
             Arc::make_mut(&mut open).drop_ended_lots();
         }
-        Self { standing: self.standing.clone(), open, past: Past::default(), journal: Vec::new(), ..*self }
+        let (standing, written_chain) = (self.standing.clone(), self.standing.chain);
+        Self { standing, open, past: Past::default(), journal: Vec::new(), written_chain, ..*self }
     }
 
     pub fn id(&self) -> AccountId {
@@ -228,14 +232,18 @@ impl Account {
         &self.journal
     }
 
+    /// The chain as it was before the journal: what all that is in there was decided on.
+    pub fn written_chain(&self) -> Chain {
+        self.written_chain
+    }
+
     /// Whether all is known here that deciding this act takes, without looking into the past.
     pub fn knows_enough_for(&self, act: &Act) -> bool {
         let holds = |number| self.open.holds().contains_key(&number);
         match act {
-            Act::Grant(_) | Act::Spend(_) | Act::Hold(..) | Act::Adjust(_) | Act::Unlimited(_) => true,
             Act::Capture(capture) => holds(capture.hold),
             Act::Release(release) => holds(release.hold),
-            Act::Refund(_) | Act::Void(_) | Act::Clawback(_) | Act::Reinstate(_) => false,
+            act => !act.names_the_past(),
         }
     }
 

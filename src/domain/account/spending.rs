@@ -1,6 +1,6 @@
 //! What an account pays: quotes, spends, and holds with their captures (rules 3 to 6 and 10).
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Account, Change, Refusal, Shortfall};
 use crate::domain::{
@@ -217,5 +217,6 @@ const DAY: TimeDelta = TimeDelta::days(1);
 
 /// The start of the fixed UTC window that `at` is in.
 fn start_of(window: TimeDelta, at: DateTime<Utc>) -> DateTime<Utc> {
-    at.duration_trunc(window).unwrap_or(at)
+    let seconds = window.num_seconds();
+    DateTime::from_timestamp(at.timestamp().div_euclid(seconds) * seconds, 0).unwrap_or(at)
 }

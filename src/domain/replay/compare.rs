@@ -15,6 +15,7 @@ impl Replay {
     }
 
     /// The same where lots that are not open may be left out.
+    #[cfg(test)]
     pub fn compare_open<'a>(
         &self,
         lots: &[Lot],

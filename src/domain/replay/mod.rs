@@ -185,11 +185,9 @@ impl Replay {
             self.keeps_order(entry)?;
         }
         self.keeps_holds(entry)?;
-        if let Kind::Spend(_) | Kind::Hold { .. } = entry.kind {
-            self.count_use(entry.at);
-        }
         self.debt = self.debt.changed_by(entry.debt_change).ok_or(Broken::Negative("the debt"))?;
         match entry.kind {
+            Kind::Spend(_) | Kind::Hold { .. } => self.count_use(entry.at),
             Kind::Unlimited { until } => self.unlimited_until = Some(until),
             Kind::Clawback(clawed) | Kind::Reinstatement(clawed) => self.keeps_clawed(entry, clawed)?,
             Kind::Refund { spend } => {
@@ -343,12 +341,9 @@ impl Replay {
             }
             Kind::Capture { hold, .. } | Kind::Release { hold } => {
                 let set_aside = self.holds.remove(hold).ok_or(Broken::Hold(*hold))?.allocations;
-                let given = of_holds.iter().map(|part| (part.lot, -part.held));
-                if set_aside.iter().map(|part| (part.lot, part.amount.get())).eq(given) {
-                    Ok(())
-                } else {
-                    Err(Broken::Hold(*hold))
-                }
+                let set_aside = set_aside.iter().map(|part| (part.lot, part.amount.get()));
+                let is_given_back = set_aside.eq(of_holds.iter().map(|part| (part.lot, -part.held)));
+                if is_given_back { Ok(()) } else { Err(Broken::Hold(*hold)) }
             }
             _ if of_holds.is_empty() => Ok(()),
             _ => Err(Broken::Hold(entry.version)),

@@ -1,6 +1,6 @@
-//! How a batch of commands reaches the database: decided on accounts that a lane remembers, in one statement, or
-//! else under locks. What differs is who makes sure that nothing has changed in between: the statement's own
-//! comparison of versions, or the lock.
+//! How a batch of commands reaches the database: decided on accounts that a lane remembers or has just read, in one
+//! statement, or else under locks. What differs is who makes sure that nothing has changed in between: the
+//! statement's own comparison, or the lock.
 
 use sqlx::{Connection, PgConnection};
 
@@ -52,7 +52,7 @@ pub async fn under_lock(
     Ok((answers, accounts))
 }
 
-/// Writes what was decided on accounts as they were remembered, if they are still what they were.
+/// Writes what was decided on accounts without a lock, if they are still what they were.
 ///
 /// # Errors
 /// [`store::Stale`] where one is not, or a key was used before; then nothing has happened. After any other

@@ -103,6 +103,7 @@ impl Ledger {
     ) -> Result<(), Error> {
         let mut conn = self.pool.acquire().await?;
         let mut snapshot = conn.begin_with(SNAPSHOT).await?;
+        store::take_time(&mut snapshot).await?;
         let account = self.account_in(&mut snapshot, id).await?;
         let mut lines = store::stream(&mut snapshot, self.buckets.of(id), id..=id);
         while let Some(line) = lines.next().await {

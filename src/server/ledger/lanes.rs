@@ -53,8 +53,8 @@ const RETRY_FOR: Duration = Duration::from_secs(5);
 const PAUSE_FIRST: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// How many batches a lane works without its memory once that was wrong: another process is at work on the
-/// same accounts then, and a statement that fails costs more than a lock.
+/// How many batches a lane works without its memory once that was wrong: somebody else is at work on the same
+/// accounts then, and a statement that fails costs more than a lock.
 const DISTRUST: u32 = 16;
 
 /// The entrance of a lane.
@@ -130,7 +130,7 @@ impl Worker {
         }
     }
 
-    /// Decides on remembered accounts what can be decided on them, for one batch.
+    /// Decides what can be decided on the accounts at hand, and on those that memory has, for one batch.
     fn decide(&mut self, arrived: &mut Vec<Asked>, batch: &mut Decided) {
         let now = self.clock.now();
         for asked in arrived.drain(..).filter_map(Asked::still_wanted) {
@@ -153,7 +153,8 @@ impl Worker {
     /// Reads the accounts that memory did not have, and decides on them what they were asked. Without a lock: if they
     /// change before they are written, that is noticed there.
     async fn read_forgotten(&mut self, batch: &mut Decided) -> sqlx::Result<()> {
-        let asked = batch.left.iter().map(|asked| asked.command.account);
+        let asked = batch.left.iter().filter(|asked| !asked.command.act.names_the_past());
+        let asked = asked.map(|asked| asked.command.account);
         let forgotten: BTreeSet<AccountId> = asked.filter(|id| !batch.accounts.contains_key(id)).collect();
         if forgotten.is_empty() || self.distrust > 0 {
             return Ok(());
@@ -200,7 +201,7 @@ impl Worker {
                 match store::Stale::of(&error) {
                     Some(stale) => {
                         ids.iter().chain(undone.accounts.keys()).for_each(|id| drop(self.memory.take(*id)));
-                        if stale == store::Stale::Version {
+                        if stale == store::Stale::Account {
                             self.distrust = DISTRUST;
                         }
                     }
@@ -241,7 +242,10 @@ impl Worker {
         let (conn, written) = loop {
             let room = BATCH_MAX.saturating_sub(ahead.len() + arrived.len());
             tokio::select! {
-                done = &mut writing => break done.map_err(|_| sqlx::Error::WorkerCrashed)?,
+                done = &mut writing => break match done {
+                    Ok((conn, written)) => (Some(conn), written),
+                    Err(_) => (None, Err(sqlx::Error::WorkerCrashed)),
+                },
                 count = commands.recv_many(&mut arrived, room), if room > 0 && !commands.is_closed() => {
                     if count > 0 && (arrived.len() >= AHEAD_MIN || arrived.len() + ahead.len() == BATCH_MAX) {
                         self.decide(&mut arrived, ahead);
@@ -250,7 +254,7 @@ impl Worker {
             }
         };
         self.decide(&mut arrived, ahead);
-        self.give_back(conn, &written);
+        conn.into_iter().for_each(|conn| self.give_back(conn, &written));
         written
     }
 
@@ -333,7 +337,7 @@ impl Worker {
     }
 }
 
-/// Commands that were decided on remembered accounts, for one batch.
+/// Commands that were decided without a lock, for one batch.
 #[derive(Default)]
 struct Decided {
     /// As they are once the batch is written.

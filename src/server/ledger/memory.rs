@@ -1,5 +1,5 @@
 //! What a lane remembers of accounts, so that it need not read them before it changes them. Nothing here is
-//! taken for true: every write names the version that it was decided on, and fails if that is not the last.
+//! taken for true: every write names the end of the history that it was decided on, and fails if that is another.
 //! So it may also run ahead of what is written.
 
 use std::num::NonZeroUsize;
@@ -35,6 +35,10 @@ impl Memory {
     /// Remembers an account as it goes on from here.
     pub fn keep(&mut self, account: Account) {
         self.take(account.id());
+        if parts(&account) > PARTS_MAX {
+            // It would push out all others, and then itself.
+            return;
+        }
         self.parts += parts(&account);
         if let Some((_, forgotten)) = self.accounts.push(account.id(), account) {
             self.parts -= parts(&forgotten);

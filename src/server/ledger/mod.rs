@@ -66,7 +66,8 @@ impl Ledger {
         Ok(Self { pool, clock, buckets, lanes: lanes.into(), running })
     }
 
-    /// Takes no more commands, and returns when those that were accepted are answered.
+    /// Takes no more commands, and returns when those that were accepted, and that somebody still waits for, are
+    /// answered.
     pub async fn stop(&self) {
         self.running.stop.send_replace(true);
         let lanes = std::mem::take(&mut *self.running.lanes.lock().unwrap_or_else(PoisonError::into_inner));

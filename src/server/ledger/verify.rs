@@ -103,6 +103,9 @@ pub async fn verify(
             for bucket in buckets.all() {
                 report.check_bucket(&mut snapshot, bucket, &mut |read| progress(read, about)).await?;
             }
+            for (account, version) in tables::misplaced(&mut snapshot, buckets).await? {
+                report.tell(account, version, "it is in a bucket where nobody looks for it");
+            }
         }
     }
     snapshot.commit().await?;

@@ -76,6 +76,11 @@ pub async fn connect_auditor(pool: &PgPool) -> sqlx::Result<PgConnection> {
     PgConnection::connect_with(&options).await
 }
 
+/// Whether the database can be reached at all, and if not, why not: a pool would only say that it took too long.
+pub async fn reach(pool: &PgPool) -> sqlx::Result<()> {
+    PgConnection::connect_with(&pool.connect_options()).await?.close().await
+}
+
 /// Brings the database to the form that this program expects; one process at a time. It may take as long as
 /// it takes.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {

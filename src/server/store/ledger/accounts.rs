@@ -15,8 +15,9 @@ use crate::domain::{
 #[sqlx(type_name = "account_row")]
 pub struct AccountRow {
     pub id: Uuid,
-    /// The version that the rest was decided on; as it is read, the version itself.
-    pub decided_on: i64,
+    /// The end of the chain that the rest was decided on; as it is read, the chain itself. Unlike a version it says
+    /// which history it is the end of.
+    pub decided_on: Vec<u8>,
     pub version: i64,
     pub balance: i64,
     pub held: i64,
@@ -141,7 +142,7 @@ impl AccountRow {
         let saturated = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         Self {
             id: account.id().into(),
-            decided_on: account.version().0 - account.journal().len() as i64,
+            decided_on: account.written_chain().bytes().to_vec(),
             version: account.version().0,
             balance: account.balance().get(),
             held: account.held().get(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AccountRow, Bucket, corrupt, holds::HoldRow, lots::LotRow};
+use super::{AccountRow, Bucket, Buckets, corrupt, holds::HoldRow, lots::LotRow};
 use crate::domain::{AccountId, Credits, Hold, Lot, LotNumber, Version, entry::Clawed};
 
 /// How many entries that belong nowhere are looked for: one says that something is wrong.
@@ -219,4 +219,27 @@ pub async fn orphans(conn: &mut PgConnection, bucket: Bucket) -> sqlx::Result<Ve
     );
     let rows = rows.fetch_all(conn).await?;
     Ok(rows.into_iter().map(|row| (row.account_id.into(), Version(row.version))).collect())
+}
+
+/// Accounts and entries that are in another bucket than their account's id says, wherever that is.
+pub async fn misplaced(
+    conn: &mut PgConnection,
+    buckets: Buckets,
+) -> sqlx::Result<Vec<(AccountId, Option<Version>)>> {
+    let rows = sqlx::query!(
+        r#"select id as "account!",
+                  null::bigint as version
+           from accounts
+           where bucket <> get_byte(uuid_send(id), 15) & ($1 - 1)
+           union all
+           select account_id,
+                  version
+           from entries
+           where bucket <> get_byte(uuid_send(account_id), 15) & ($1 - 1)
+           limit $2"#,
+        i32::from(buckets.0),
+        STRAYS_MAX,
+    );
+    let rows = rows.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.account.into(), row.version.map(Version))).collect())
 }

@@ -34,7 +34,8 @@ pub async fn answered(
     account: AccountId,
     key: IdempotencyKey,
 ) -> sqlx::Result<Option<Arc<Entry>>> {
-    Ok(answers(conn, bucket, &[key.within(account).get()]).await?.pop())
+    let answers = answers(conn, bucket, &[key.within(account).get()]).await?;
+    Ok(answers.into_iter().find(|entry| entry.account == account))
 }
 
 /// Entries by account and version.
@@ -133,6 +134,11 @@ pub struct Line {
     pub entry: sqlx::Result<Arc<Entry>>,
 }
 
+/// Lets the statements of this transaction take as long as they take: an account's whole history may be long.
+pub async fn take_time(conn: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("set local statement_timeout = 0").execute(conn).await.map(drop)
+}
+
 /// The entries of a range of accounts, by account and version. They arrive while they are read: there may be any
 /// number of them.
 pub fn stream<'c>(
@@ -154,7 +160,7 @@ pub fn stream<'c>(
     let line = |row: EntryRow| Line {
         account: row.account_id.into(),
         version: Version(row.version),
-        entry: row.read(),
+        entry: row.read_exactly(),
     };
     rows.fetch(conn).map_ok(line).boxed()
 }

@@ -14,7 +14,7 @@ use crate::domain::{
     note::{Description, Metadata, Reference},
 };
 
-#[derive(sqlx::Type)]
+#[derive(Clone, PartialEq, sqlx::Type)]
 #[sqlx(type_name = "entry_row")]
 pub struct EntryRow {
     pub version: i64,
@@ -137,6 +137,16 @@ impl EntryRow {
         }
     }
 
+    /// The entry, if all of the row is what would be written of it: nothing stands in a column that nobody reads.
+    pub fn read_exactly(self) -> sqlx::Result<Arc<Entry>> {
+        let entry = self.clone().read()?;
+        if Self::write(&entry) == self {
+            Ok(entry)
+        } else {
+            Err(corrupt("an entry in another form than its own"))
+        }
+    }
+
     pub fn read(self) -> sqlx::Result<Arc<Entry>> {
         let movements = parse(&self.movements).ok_or_else(|| corrupt(&self.movements))?;
         let kind = self.kind(&movements)?;
@@ -211,10 +221,9 @@ impl EntryRow {
         else {
             return Ok(None);
         };
-        let known = Source::ALL.into_iter().find(|known| known.as_str() == source);
         Ok(Some(Opened {
             lot: LotNumber(lot),
-            source: known.ok_or_else(|| corrupt(source))?,
+            source: Source::named(source).ok_or_else(|| corrupt(source))?,
             priority: Priority(priority),
             effective_at,
             expires_at: self.expires_at,

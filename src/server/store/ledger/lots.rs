@@ -71,10 +71,9 @@ impl LotRow {
     }
 
     pub fn read(self) -> sqlx::Result<Lot> {
-        let source = Source::ALL.into_iter().find(|source| source.as_str() == self.source);
         Ok(Lot {
             number: LotNumber(self.number),
-            source: source.ok_or_else(|| corrupt(self.source))?,
+            source: Source::named(&self.source).ok_or_else(|| corrupt(self.source))?,
             priority: Priority(self.priority),
             granted: Credits::try_from(self.granted).map_err(corrupt)?,
             remaining: Credits::try_from(self.remaining).map_err(corrupt)?,

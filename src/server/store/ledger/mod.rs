@@ -25,8 +25,8 @@ use uuid::Uuid;
 
 pub use self::{
     accounts::{AccountRow, lock, open},
-    audit::{Found, Kept, count_entries, keys_used_twice, next_accounts, one_account, orphans},
-    entries::{Line, answered, due, history, stream},
+    audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
+    entries::{Line, answered, due, history, stream, take_time},
     write::{Stale, is_one_statement, write},
 };
 use super::corrupt;

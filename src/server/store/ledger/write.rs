@@ -62,7 +62,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                     ) as found
                where accounts.ctid = found.place
                  and accounts.bucket = $1
-                 and accounts.version = decided.decided_on
+                 and accounts.chain = decided.decided_on
                returning 1
            ),
            touched as (
@@ -82,6 +82,7 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                     ) as found
                where lots.ctid = found.place
                  and lots.bucket = $1
+               returning 1
            ),
            begun as (
                insert into lots (
@@ -105,8 +106,11 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                       description, reference, metadata::json, clawed_taken, clawed_owed, clawed_forgiven
                from unnest($5::entry_row[])
            )
-           -- Fails, and undoes all of it, unless every account was as it was decided on.
-           select 1 / (count(*) = cardinality($2))::integer as "all_claimed!" from claimed"#,
+           -- Fails, and undoes all of it, unless every account was as it was decided on, with all its lots.
+           select 1 / (
+                      (select count(*) from claimed) = cardinality($2)
+                      and (select count(*) from touched) = cardinality($3)
+                  )::integer as "all_claimed!""#,
         bucket.0,
         &decided as &[AccountRow],
         &touched as &[LotRow],
@@ -122,8 +126,8 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
 /// Why a write was refused: something was not what it was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stale {
-    /// An account has another version than it was decided on.
-    Version,
+    /// An account has another history than it was decided on.
+    Account,
     /// A key was used before.
     Key,
 }
@@ -134,8 +138,8 @@ impl Stale {
         let error = error.as_database_error()?;
         match error.constraint() {
             Some("entries_key") => Some(Self::Key),
-            Some("entries_pkey") => Some(Self::Version),
-            _ if error.code().is_some_and(|code| code == NOT_ALL_CLAIMED) => Some(Self::Version),
+            Some("entries_pkey") => Some(Self::Account),
+            _ if error.code().is_some_and(|code| code == NOT_ALL_CLAIMED) => Some(Self::Account),
             _ => None,
         }
     }
@@ -152,7 +156,8 @@ fn lots(accounts: &[&Account]) -> (Vec<LotRow>, Vec<LotRow>) {
         let movements = journal.iter().flat_map(|entry| &entry.movements);
         let numbers: BTreeSet<LotNumber> = movements.map(|movement| movement.lot).collect();
         let first_begun = journal.iter().filter_map(|entry| entry.opened).map(|opened| opened.lot).min();
-        for lot in numbers.into_iter().filter_map(|number| account.lot(number)) {
+        for number in numbers {
+            let lot = account.lot(number).expect("what moved a lot had it at hand");
             let is_new = first_begun.is_some_and(|first| lot.number >= first);
             let lots = if is_new { &mut begun } else { &mut touched };
             lots.push(LotRow::write(account.id(), lot));
