@@ -56,6 +56,8 @@ pub enum Problem {
     },
     #[error("The price has changed to {}. Nothing was spent.", credits(cost.get()))]
     PriceChanged { cost: Amount },
+    #[error("You are signed in to another account now than when this was shown. Nothing was spent.")]
+    OtherAccount,
     #[error("This form was already used for something else. Nothing was done.")]
     KeyReused,
     #[error("The clock of this server is behind. Nothing was done.")]
@@ -147,7 +149,11 @@ impl Problem {
     pub const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::Insufficient { .. } | Self::PriceChanged { .. } | Self::KeyReused | Self::FairUse { .. }
+            Self::Insufficient { .. }
+                | Self::PriceChanged { .. }
+                | Self::OtherAccount
+                | Self::KeyReused
+                | Self::FairUse { .. }
         )
     }
 
@@ -164,6 +170,7 @@ impl Problem {
             | Self::UnknownLot => 404,
             Self::EmailTaken
             | Self::PriceChanged { .. }
+            | Self::OtherAccount
             | Self::ClockBehind
             | Self::TooManyHolds { .. }
             | Self::HoldClosed

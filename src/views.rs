@@ -66,6 +66,8 @@ pub struct SpentView {
 /// What one run of an action would do now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuoteView {
+    /// Whose credits would pay.
+    pub account: String,
     pub action: String,
     pub title: String,
     /// In words, where the action is priced by unit: "4,500 tokens".
@@ -231,6 +233,7 @@ impl QuoteView {
             _ => None,
         };
         Self {
+            account: account.id().to_string(),
             action: action.key.to_string(),
             title: action.title.clone(),
             quantity,

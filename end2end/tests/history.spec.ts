@@ -1,6 +1,6 @@
 // History in pages. It takes more entries than a new member's credits allow, so the demo's member lends theirs, who may
 // have spent them in an earlier run: what is tested is how the pages fit together, not what is on them.
-import { expect, heading, open, signIn, test } from "./support";
+import { expect, heading, open, payer, signIn, test } from "./support";
 
 const DEMO_MEMBER = { email: "member@demo.example", password: "demo-member" };
 const PER_PAGE = 25;
@@ -12,8 +12,9 @@ test("a long history comes in pages that lose nothing between them", async ({ pa
   const rows = page.getByRole("row").filter({ has: page.getByRole("rowheader") });
 
   await test.step("spend until there is more than a page", async () => {
-    for (let spent = 0; spent < PER_PAGE; spent++) {
-      const form = { action: "interior", cost: "1", idempotency_key: crypto.randomUUID() };
+    const account = await payer(page);
+    for (let spent = 0; spent < PER_PAGE && account; spent++) {
+      const form = { account, action: "interior", cost: "1", idempotency_key: crypto.randomUUID() };
       const answer = await page.request.post("/fn/spend", { form });
       expect([200, 402]).toContain(answer.status());
       if (answer.status() === 402) break;

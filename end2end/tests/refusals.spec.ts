@@ -42,7 +42,7 @@ test.describe("a page that is none", () => {
 
 // Sent by hand, whatever the browser can do.
 test.describe("a request", { tag: "@nojs" }, () => {
-  const form = { action: "interior", cost: "1", idempotency_key: "a-key" };
+  const form = { account: "acct_1", action: "interior", cost: "1", idempotency_key: "a-key" };
 
   for (const [from, headers] of [
     ["another site", { origin: "https://evil.example" }],

@@ -11,6 +11,7 @@ import {
   heading,
   notice,
   open,
+  payer,
   priceOf,
   spend,
   spendUnseen,
@@ -192,8 +193,10 @@ test.describe("having too little", () => {
 });
 
 test("forms that somebody tampered with spend nothing", { tag: "@nojs" }, async ({ page, member }) => {
-  const form = { action: "interior", cost: "1", idempotency_key: "a-key" };
+  const form = { account: await payer(page), action: "interior", cost: "1", idempotency_key: "a-key" };
   for (const [what, tampered, status] of [
+    ["another account", { account: "acct_0193a1b2c3d47e5f8a9b0c1d2e3f4a53" }, 409],
+    ["no account", { account: "" }, 400],
     ["an unknown action", { action: "nonsense" }, 404],
     ["another price", { cost: "99" }, 409],
     ["a price below nothing", { cost: "-1" }, 400],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AppState, Error, store::people::User};
 use crate::{
     domain::{
-        Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Refusal, Spend,
+        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Refusal, Spend,
         catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
@@ -16,6 +16,12 @@ use crate::{
 pub struct Order<'a> {
     pub action: &'a str,
     pub units: Option<&'a str>,
+}
+
+/// What a member was shown, and confirmed.
+pub struct Agreed {
+    pub account: AccountId,
+    pub cost: Amount,
 }
 
 /// What running the order would cost now and which lots would pay, for a form that bears `key`. Writes
@@ -32,16 +38,20 @@ pub async fn quote(
     Ok(QuoteView::of(action, &charge, quote, &account, |refusal| refused(state, refusal), key))
 }
 
-/// Takes what the order costs, if that is what the member was shown. With the same key it happens once.
+/// Takes what the order costs, if that is what the member was shown, from the account that they were shown: they may
+/// have signed in as somebody else since. With the same key it happens once.
 pub async fn spend(
     state: &AppState,
     member: &User,
     order: &Order<'_>,
-    agreed: Amount,
+    agreed: &Agreed,
     key: IdempotencyKey,
 ) -> Result<Receipt, Error> {
+    if agreed.account != member.account {
+        return Err(Problem::OtherAccount.into());
+    }
     let (_, charge) = price(state, order)?;
-    let spend = Spend { charge, agreed, limits: state.catalog.limits, description: None };
+    let spend = Spend { charge, agreed: agreed.cost, limits: state.catalog.limits, description: None };
     let answer = state.ledger.execute(Command::new(member.account, key, Act::Spend(spend))).await?;
     Ok(answer.map_err(|refusal| refused(state, refusal))?)
 }

@@ -256,14 +256,17 @@ async fn a_body_of_any_size_and_shape_gets_a_plain_answer(pool: PgPool) {
     let huge = "x".repeat(200_000);
     let response = ada.call("sign_in", &[("email", &huge), ("password", "12345678")]).await;
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let account = app.account_of("ada@example.com").await.to_string();
+    let account = ("account", account.as_str());
     for fields in [
         &[][..],
-        &[("action", "render")],
-        &[("action", "render"), ("cost", "many"), ("idempotency_key", "k")],
-        &[("action", "render"), ("cost", "0"), ("idempotency_key", "k")],
-        &[("action", "render"), ("cost", "-1"), ("idempotency_key", "k")],
-        &[("action", "render"), ("cost", "1"), ("idempotency_key", "")],
-        &[("action", "render"), ("cost", "1"), ("idempotency_key", "a key")],
+        &[account, ("action", "render")],
+        &[account, ("action", "render"), ("cost", "many"), ("idempotency_key", "k")],
+        &[account, ("action", "render"), ("cost", "0"), ("idempotency_key", "k")],
+        &[account, ("action", "render"), ("cost", "-1"), ("idempotency_key", "k")],
+        &[account, ("action", "render"), ("cost", "1"), ("idempotency_key", "")],
+        &[account, ("action", "render"), ("cost", "1"), ("idempotency_key", "a key")],
+        &[("account", "acct_1"), ("action", "render"), ("cost", "1"), ("idempotency_key", "k")],
     ] {
         assert_eq!(
             code(ada.call("spend", fields).await).await,

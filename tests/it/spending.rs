@@ -164,7 +164,14 @@ async fn a_call_that_cannot_be_paid_bears_the_status_of_the_catalog(pool: PgPool
             CATALOG.replace("low_balance", &format!("insufficient_status = {setting}\nlow_balance"));
         let app = App::start_with(pool.clone(), Clock::default(), &catalog).await;
         let ada = app.member(&format!("ada-{setting}@example.com")).await;
-        let fields = [("action", "complete"), ("units", "24000"), ("cost", "12"), ("idempotency_key", "k")];
+        let account = app.account_of(&format!("ada-{setting}@example.com")).await.to_string();
+        let fields = [
+            ("account", account.as_str()),
+            ("action", "complete"),
+            ("units", "24000"),
+            ("cost", "12"),
+            ("idempotency_key", "k"),
+        ];
         let response = ada.call("spend", &fields).await;
         assert_eq!(response.status(), expected);
         let problem: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
@@ -193,7 +200,9 @@ async fn an_unknown_action_or_number_of_units_is_a_page_that_says_so(pool: PgPoo
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert!(response.text().await.unwrap().contains(words), "{path}");
     }
-    let fields = [("action", "nonsense"), ("cost", "1"), ("idempotency_key", "k")];
+    let account = app.account_of("ada@example.com").await.to_string();
+    let fields =
+        [("account", account.as_str()), ("action", "nonsense"), ("cost", "1"), ("idempotency_key", "k")];
     assert_eq!(ada.call("spend", &fields).await.status(), StatusCode::NOT_FOUND);
 }
 
@@ -217,4 +226,32 @@ async fn what_is_about_to_lapse_pays_first_and_is_named(pool: PgPool) {
     let prompt = ada.page("/actions/complete?units=4000").await;
     let (bonus, sign_up) = (prompt.find("1 from Bonus credits"), prompt.find("1 from Sign-up credits"));
     assert!(bonus.is_some() && bonus < sign_up, "{prompt}");
+}
+
+#[sqlx::test]
+async fn a_prompt_says_that_fair_use_allows_no_more_before_anything_is_sent(pool: PgPool) {
+    let capped = format!("{CATALOG}\n[fair_use]\nper_hour = 1\n");
+    let app = App::start_with(pool, Clock::default(), &capped).await;
+    let ada = app.member("ada@example.com").await;
+    let fields = ada.prompt("/actions/render").await;
+    ada.confirm("/actions/render", &fields).await;
+    let prompt = ada.page("/actions/render").await;
+    for words in ["Render a picture can’t run now", "as many as fair use allows", "Nothing was spent."] {
+        assert!(prompt.contains(words), "{words}");
+    }
+    assert!(!prompt.contains("Confirm"), "there is nothing to confirm");
+}
+
+#[sqlx::test]
+async fn a_prompt_that_was_shown_to_somebody_else_spends_nothing(pool: PgPool) {
+    let app = App::start(pool).await;
+    let ada = app.member("ada@example.com").await;
+    let bob = app.member("bob@example.com").await;
+    let prompt_of_ada = ada.prompt("/actions/render").await;
+    let page = bob.confirm("/actions/render", &prompt_of_ada).await.text().await.unwrap();
+    assert!(page.contains("You are signed in to another account now"), "{page}");
+    assert!(page.contains("Render a picture costs 1 credit"), "the prompt is there anew");
+    for person in [&ada, &bob] {
+        assert!(person.page("/credits").await.contains("10 of 10"));
+    }
 }

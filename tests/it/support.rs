@@ -161,7 +161,7 @@ impl Browser {
     /// The fields of the confirmation on an action's page.
     pub async fn prompt(&self, path: &str) -> Vec<(String, String)> {
         let page = self.page(path).await;
-        ["action", "units", "cost", "idempotency_key"]
+        ["account", "action", "units", "cost", "idempotency_key"]
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), field(&page, name)?)))
             .collect()

@@ -22,7 +22,8 @@ pub fn CostPrompt<C: IntoView + 'static>(
     cancel: C,
     #[prop(optional)] dialog: bool,
 ) -> impl IntoView {
-    let QuoteView { action, title, quantity, units, cost, available, outcome, idempotency_key } = quote;
+    let QuoteView { account, action, title, quantity, units, cost, available, outcome, idempotency_key } =
+        quote;
     let cost = cost.get();
     let subject = match quantity {
         Some(quantity) => format!("{title}, {quantity},"),
@@ -43,7 +44,7 @@ pub fn CostPrompt<C: IntoView + 'static>(
             EitherOf3::A(view! {
                 <Sum lines=sum />
                 <Allocations allocations />
-                <Confirm action units cost idempotency_key cancel />
+                <Confirm account action units cost idempotency_key cancel />
             })
         }
         OutcomeView::Short { missing, min_balance } => {
@@ -141,6 +142,7 @@ fn Allocations(allocations: Vec<AllocationView>) -> impl IntoView {
 
 #[component]
 fn Confirm<C: IntoView + 'static>(
+    account: String,
     action: String,
     units: Option<i64>,
     cost: i64,
@@ -150,6 +152,7 @@ fn Confirm<C: IntoView + 'static>(
     let Acts { spend, .. } = expect_context();
     view! {
         <ActionForm action=spend attr:class="buttons">
+            <input type="hidden" name="account" value=account />
             <input type="hidden" name="action" value=action />
             {units.map(|units| view! { <input type="hidden" name="units" value=units /> })}
             <input type="hidden" name="cost" value=cost />

@@ -70,23 +70,27 @@ pub async fn quote(
     .await
 }
 
-/// Runs `action` at the cost that the member was shown. Sent twice with the same key, it happens once.
+/// Runs `action` for the account and at the cost that the member was shown. Sent twice with the same key, it
+/// happens once.
 #[server(prefix = "/fn", endpoint = "spend")]
 pub async fn spend(
+    account: String,
     action: String,
     units: Option<String>,
     cost: Amount,
     idempotency_key: String,
 ) -> Result<(), Problem> {
     use crate::{
-        domain::IdempotencyKey,
+        domain::{AccountId, IdempotencyKey},
         server::{caller::answer, spending},
     };
     answer(|caller| async move {
         let member = caller.member().await?;
+        let account = account.parse::<AccountId>().map_err(|_| Problem::Malformed)?;
         let key = IdempotencyKey::parse(&idempotency_key).map_err(|_| Problem::Malformed)?;
         let order = spending::Order { action: &action, units: units.as_deref() };
-        let receipt = spending::spend(&caller.state, &member, &order, cost, key).await?;
+        let agreed = spending::Agreed { account, cost };
+        let receipt = spending::spend(&caller.state, &member, &order, &agreed, key).await?;
         caller.lead_to_spent(&receipt.entry);
         Ok(())
     })
