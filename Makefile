@@ -1,6 +1,6 @@
 # What one does here every day. Each target is a script of scripts/, which says at its top what it does and why.
 
-.PHONY: help run test dev build e2e fmt prepare bench torture
+.PHONY: help run test dev build e2e fmt prepare bench torture mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -34,3 +34,6 @@ bench: ## measure the ledger, and write docs/benchmarks.md
 
 torture: ## kill programs and databases under load, a thousand times over
 	@scripts/torture
+
+mutants: ## break the program in one place after another, and see that the tests notice
+	@scripts/mutants

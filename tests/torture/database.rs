@@ -3,9 +3,13 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use futures_util::future::join_all;
 use rand::{Rng, rngs::StdRng};
 use rustix::process::{Pid, Signal, kill_process};
-use scrip::server::store::{self, embedded::Embedded};
+use scrip::server::{
+    Error,
+    store::{self, embedded::Embedded},
+};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::task::JoinHandle;
 
@@ -13,8 +17,11 @@ use crate::{
     books::{Books, Outcome, assert_sound},
     bounds::bounds,
     crowd::{Crowd, ORDERLY, UNRULY, all_of},
-    deed::{cost, pack},
-    place::{Place, aside, break_one, breathe, engine, open_accounts, open_neighbours, until},
+    deed::{Deed, cost, pack},
+    place::{
+        Place, aside, break_one, break_waiting, breathe, engine, hold_row, open_accounts, open_neighbours,
+        until, until_waiting,
+    },
     wire::Wire,
 };
 
@@ -154,6 +161,54 @@ async fn one_answer_that_is_lost_when_a_lock_was_held_is_found_by_its_key() {
     lose_one(false).await;
 }
 
+/// Holds are written by a statement of their own, but not by a commit of their own.
+#[tokio::test]
+async fn a_hold_whose_answer_is_lost_is_there_as_a_whole() {
+    let place = Place::new().await;
+    let wire = Wire::to(&place.options);
+    let engine = engine(&wire.options(&place.options)).await;
+    let account = open_accounts(&engine, &place.pool, 1).await[0];
+    let books = Books::default();
+    books.ask(&engine, account, "pack", &pack(10)).await;
+    wire.cut();
+    let told = books.ask(&engine, account, "hold", &Deed::Hold { cost: 4, life: 60_000 }).await;
+    assert!(matches!(told, Outcome::Done(_)), "{told:?}");
+    assert_eq!(wire.lost(), 1);
+    books.check(&engine, &place.pool, true).await;
+    engine.stop().await;
+    place.remove().await;
+}
+
+/// A batch that waits for a lock fails, and is carried out a little later than it was decided. So what was decided
+/// ahead of it follows upon entries that never came to be.
+#[tokio::test]
+async fn what_was_decided_ahead_of_a_batch_that_failed_is_decided_anew() {
+    let place = Place::new().await;
+    let engine = place.engine().await;
+    let account = open_accounts(&engine, &place.pool, 1).await[0];
+    let (books, price) = (Books::default(), cost(1));
+    books.ask(&engine, account, "pack", &pack(1_000)).await;
+    let mut somebody = aside(&place.options).await;
+    let mut watch = aside(&place.options).await;
+    sqlx::raw_sql("begin").execute(&mut somebody).await.unwrap();
+    hold_row(&mut somebody, account).await;
+    let keys: Vec<String> = (0..THRONG).map(|number| format!("k-{number}")).collect();
+    let (batch, rest) = keys.split_at(THRONG / 2);
+    let ask = |key| books.ask(&engine, account, key, &price);
+    tokio::join!(join_all(batch.iter().map(|key| ask(key))), async {
+        until_waiting(&mut watch, 1).await;
+        // Sent before the connection is broken off: the lane decides on these while it waits.
+        tokio::join!(join_all(rest.iter().map(|key| ask(key))), async {
+            break_waiting(&mut watch).await;
+            sqlx::raw_sql("rollback").execute(&mut somebody).await.unwrap();
+        })
+    });
+    books.check(&engine, &place.pool, true).await;
+    assert_eq!(engine.account(account).await.unwrap().balance().get(), 1_000 - THRONG as i64);
+    engine.stop().await;
+    place.remove().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_that_is_killed_under_load_has_everything_that_was_acknowledged_when_it_is_back() {
     /// The pauses before a database is started again grow with each time: a new start makes them short.
@@ -211,6 +266,35 @@ async fn kill_postgres(folder: &Path, database: &Embedded, crowd: &Crowd, rng: &
     until("it answers", async || PgConnection::connect_with(&database.connect_options()).await.is_ok()).await;
     let begin = crowd.books.count().1;
     until("the load goes on", async || crowd.books.count().1 > begin + 20).await;
+}
+
+/// Under a lock, and then on what is remembered.
+#[tokio::test]
+async fn a_commit_that_fails_is_not_told_as_done() {
+    const REFUSE: &str = "create function refuse() returns trigger language plpgsql as $$
+         begin
+             raise exception 'not today';
+         end $$";
+    const AT_THE_COMMIT: &str = "create constraint trigger not_today after insert on entries
+         deferrable initially deferred
+         for each row execute function refuse()";
+    let place = Place::new().await;
+    let engine = place.engine().await;
+    let account = open_accounts(&engine, &place.pool, 1).await[0];
+    let mut somebody = aside(&place.options).await;
+    sqlx::raw_sql(REFUSE).execute(&mut somebody).await.unwrap();
+    for (key, deed) in [("pack", pack(10)), ("spend", cost(4))] {
+        sqlx::raw_sql(AT_THE_COMMIT).execute(&mut somebody).await.unwrap();
+        let told = engine.execute(deed.asked_of(account, key)).await;
+        assert!(matches!(told, Err(Error::Internal(_))), "{key}: {told:?}");
+        sqlx::raw_sql("drop trigger not_today on entries").execute(&mut somebody).await.unwrap();
+        let done = engine.execute(deed.asked_of(account, key)).await.unwrap().unwrap();
+        assert!(!done.replayed, "{key}: nothing was done the first time");
+    }
+    assert_eq!(engine.account(account).await.unwrap().balance().get(), 6);
+    assert_sound(&place.pool).await;
+    engine.stop().await;
+    place.remove().await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use sqlx::PgPool;
 
 use crate::{
     deed::{Deed, cost, pack},
-    place::{aside, engine, hold_row, open_accounts, until_waiting},
+    place::{aside, engine, hold_row, open_accounts, open_neighbours, until_waiting},
 };
 
 /// An account, and two engines that serve it.
@@ -177,6 +177,32 @@ async fn a_cumulative_clawback_that_comes_twice_takes_once(pool: PgPool) {
     bench.check().await;
 }
 
+#[sqlx::test]
+async fn two_batches_over_the_same_accounts_do_not_wait_for_each_other(pool: PgPool) {
+    let bench = Bench::new(pool).await;
+    let mut accounts = open_neighbours(&bench.one, &bench.pool, 2).await;
+    accounts.sort_unstable();
+    for account in &accounts {
+        ask(&bench.one, pack(1).asked_of(*account, "pack")).await.unwrap();
+    }
+    let mut somebody = aside(&bench.pool.connect_options()).await;
+    let mut watch = aside(&bench.pool.connect_options()).await;
+    sqlx::raw_sql("begin").execute(&mut somebody).await.unwrap();
+    hold_row(&mut somebody, accounts[0]).await;
+    // One batch, which asks for the other account first; a void is always decided under a lock.
+    let void = Deed::Void { lot: 1 };
+    let batch = accounts.iter().rev().map(|account| ask(&bench.one, void.asked_of(*account, "void")));
+    let (answers, ()) = tokio::join!(join_all(batch), async {
+        until_waiting(&mut watch, 1).await;
+        sqlx::raw_sql("set lock_timeout = '1ms'").execute(&mut watch).await.unwrap();
+        // Who waits for the first of them, in the order of their ids, has not locked the other yet.
+        hold_row(&mut watch, accounts[1]).await;
+        sqlx::raw_sql("rollback").execute(&mut somebody).await.unwrap();
+    });
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    bench.check().await;
+}
+
 // What was remembered or read is old
 
 #[sqlx::test]
@@ -233,6 +259,25 @@ async fn who_waited_with_something_remembered_does_not_spend_that(pool: PgPool) 
     let answer = exchange_while_waiting(&bench, "waited", &bench.one).await.unwrap();
     assert_eq!(answer.entry.movements[0].lot.0, 2, "of the lot that came meanwhile");
     assert_eq!(bench.available().await, 0);
+    bench.check().await;
+}
+
+#[sqlx::test]
+async fn who_waited_for_a_lock_does_not_refund_what_was_refunded_during_the_wait(pool: PgPool) {
+    let bench = Bench::new(pool).await;
+    bench.ask("pack", pack(10)).await.unwrap();
+    let spend = bench.ask("job", cost(6)).await.unwrap().entry.version.0;
+    let refund = Deed::Refund { spend, amount: None, grace: None };
+    let mut transaction = bench.pool.begin().await.unwrap();
+    let first = [bench.command("watchdog", &refund)];
+    bench.other.execute_in(&mut transaction, bench.account, &first).await.unwrap()[0].clone().unwrap();
+    let mut watch = aside(&bench.pool.connect_options()).await;
+    let (second, ()) = tokio::join!(bench.ask("worker", refund), async {
+        until_waiting(&mut watch, 1).await;
+        transaction.commit().await.unwrap();
+    });
+    assert_eq!(second, Err(Refusal::RefundTooLarge { refundable: Credits::ZERO }));
+    assert_eq!(bench.available().await, 10);
     bench.check().await;
 }
 

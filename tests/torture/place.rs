@@ -121,6 +121,18 @@ pub async fn break_one(conn: &mut PgConnection) -> bool {
     kill.fetch_optional(conn).await.unwrap().unwrap_or(false)
 }
 
+/// Breaks off the engines' connections that wait for a lock.
+pub async fn break_waiting(conn: &mut PgConnection) {
+    let kill = sqlx::query(
+        "select pg_terminate_backend(pid)
+         from pg_stat_activity
+         where datname = current_database()
+           and application_name = 'scrip'
+           and wait_event_type = 'Lock'",
+    );
+    kill.execute(conn).await.unwrap();
+}
+
 /// The processes by which the database serves engines.
 pub async fn backends(conn: &mut PgConnection) -> BTreeSet<i32> {
     let pids = sqlx::query_scalar(
