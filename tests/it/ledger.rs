@@ -360,43 +360,6 @@ async fn who_waits_too_long_for_an_account_is_told_to_come_back(pool: PgPool) {
     check(&pool).await;
 }
 
-/// How often the server had to break off a transaction because two waited for each other.
-async fn deadlocks(pool: &PgPool) -> i64 {
-    sqlx::raw_sql("select pg_stat_clear_snapshot()").execute(pool).await.unwrap();
-    let count =
-        sqlx::query_scalar!("select deadlocks from pg_stat_database where datname = current_database()");
-    count.fetch_one(pool).await.unwrap().unwrap()
-}
-
-#[sqlx::test]
-async fn batches_over_the_same_accounts_in_opposite_order_do_not_wait_for_each_other(pool: PgPool) {
-    let engines = [ready(pool.clone()).await, ready(store::connect((*pool.connect_options()).clone())).await];
-    let mut accounts = Vec::new();
-    // Enough that some are of one bucket.
-    for number in 0..24 {
-        accounts.push(account(&engines[0], &format!("number-{number}@example.com")).await);
-    }
-    for round in 0..20 {
-        let batches = engines.iter().enumerate().map(|(number, state)| {
-            let mut order = accounts.clone();
-            if number == 1 {
-                order.reverse();
-            }
-            let commands = order.into_iter().map(move |id| grant(id, &format!("{round}-{number}"), 1, None));
-            let ledger = state.ledger.clone();
-            tokio::spawn(async move { join_all(commands.map(|command| ledger.execute(command))).await })
-        });
-        for answers in batches.collect::<Vec<_>>() {
-            assert!(answers.await.unwrap().into_iter().all(|answer| answer.unwrap().is_ok()));
-        }
-    }
-    for account in accounts {
-        assert_eq!(engines[0].ledger.account(account).await.unwrap().balance(), credits(50));
-    }
-    assert_eq!(deadlocks(&pool).await, 0);
-    check(&pool).await;
-}
-
 #[sqlx::test]
 async fn each_bad_command_gets_its_own_refusal_and_its_neighbours_are_unharmed(pool: PgPool) {
     let clock = Clock::standing_at(noon());

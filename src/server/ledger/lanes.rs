@@ -181,7 +181,7 @@ impl Worker {
             tracing::debug!(error, "accounts could not be read without a lock");
         }
         let Decided { accounts, answers, mut left } = batch;
-        // A write confirms what it is about: the account's version and the keys of new entries. A refusal writes
+        // A write confirms what it is about: the account's history and the keys of new entries. A refusal writes
         // nothing, so nothing says that its key was not used, nor that the account is as it was remembered.
         let is_written = |asked: &Asked| !accounts[&asked.command.account].journal().is_empty();
         let (confirmed, doubtful): (Vec<_>, Vec<_>) =

@@ -31,7 +31,7 @@ use crate::domain::{AccountId, Command};
 /// How many connections there are for what the lanes do not do.
 const BESIDE_LANES: usize = 8;
 
-/// The ledger of one database. Several processes may each have one: what each writes names the version that
+/// The ledger of one database. Several processes may each have one: what each writes names the history that
 /// it was decided on, or is decided under the account's lock, so they need not know of each other.
 #[derive(Clone, Debug)]
 pub struct Ledger {
