@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Account, AccountId, Act, Amount, Charge, Command, Credits, Grace, Grant, IdempotencyKey, Limits, Lot,
-    LotNumber, Priority, Source, Spend, catalog::ActionKey, note::Description,
+    LotNumber, Priority, Refusal, Source, Spend, catalog::ActionKey, note::Description,
 };
 
 /// An account that has no history yet.
@@ -72,4 +72,29 @@ pub fn spend(action: &str, cost: i64) -> Spend {
 
 pub fn command(account: &Account, name: &str, act: Act) -> Command {
     Command::new(account.id(), key(name), act)
+}
+
+/// Every refusal, by its name. One that is not here does not compile.
+pub fn name_of(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownAccount => "unknown account",
+        Refusal::Insufficient(_) => "insufficient",
+        Refusal::PriceChanged { .. } => "price changed",
+        Refusal::FairUse { .. } => "fair use",
+        Refusal::KeyReused => "key reused",
+        Refusal::ClockBehind { .. } => "clock behind",
+        Refusal::TimeOutOfRange => "time out of range",
+        Refusal::ExpiresTooEarly => "expires too early",
+        Refusal::BalanceTooLarge => "balance too large",
+        Refusal::TooManyHolds { .. } => "too many holds",
+        Refusal::UnknownHold => "unknown hold",
+        Refusal::HoldClosed => "hold closed",
+        Refusal::UnknownSpend => "unknown spend",
+        Refusal::RefundTooLarge { .. } => "refund too large",
+        Refusal::UnknownLot => "unknown lot",
+        Refusal::LotHeld => "lot held",
+        Refusal::LotEmpty => "lot empty",
+        Refusal::ClawbackTooLarge { .. } => "clawback too large",
+        Refusal::ClawbackUnchanged { .. } => "clawback unchanged",
+    }
 }

@@ -232,6 +232,10 @@ impl Account {
         &self.journal
     }
 
+    pub fn has_unwritten(&self) -> bool {
+        !self.journal.is_empty()
+    }
+
     /// The chain as it was before the journal: what all that is in there was decided on.
     pub fn written_chain(&self) -> Chain {
         self.written_chain

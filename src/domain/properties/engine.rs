@@ -90,7 +90,7 @@ impl Engine {
     /// meanwhile.
     fn finish(&mut self, lane: usize, decided: Decided, meanwhile: &[Timed]) -> Decided {
         let Decided { account, answers, mut left, mut now } = decided;
-        let account = account.filter(|account| !account.journal().is_empty());
+        let account = account.filter(Account::has_unwritten);
         // A refusal writes nothing, so nothing says that it rests on what is so.
         let (confirmed, doubtful): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|(_, answer)| answer.is_ok() && account.is_some());
@@ -139,7 +139,7 @@ impl Engine {
             self.see(if is_known { "looked up" } else { "locked" });
             self.done.push(Done { now, answered: Some((command.clone(), answer)) });
         }
-        if !account.journal().is_empty() {
+        if account.has_unwritten() {
             assert_eq!(self.tables.write(&account), Ok(()), "nobody else writes what is locked");
         }
         self.lanes[lane].memory = Some(account.continued());

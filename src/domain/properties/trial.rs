@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
     super::{
-        testing::{amount, at, credits},
+        testing::{amount, at, credits, name_of},
         *,
     },
     model::{Model, Parcel, Parked, count},
@@ -172,30 +172,6 @@ fn name_of_capture(entry: &Entry) -> &'static str {
         Ordering::Less => "capture of a part",
         Ordering::Equal => "capture of all",
         Ordering::Greater => "capture of more",
-    }
-}
-
-fn name_of(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::UnknownAccount => "unknown account",
-        Refusal::Insufficient(_) => "insufficient",
-        Refusal::PriceChanged { .. } => "price changed",
-        Refusal::FairUse { .. } => "fair use",
-        Refusal::KeyReused => "key reused",
-        Refusal::ClockBehind { .. } => "clock behind",
-        Refusal::TimeOutOfRange => "time out of range",
-        Refusal::ExpiresTooEarly => "expires too early",
-        Refusal::BalanceTooLarge => "balance too large",
-        Refusal::TooManyHolds { .. } => "too many holds",
-        Refusal::UnknownHold => "unknown hold",
-        Refusal::HoldClosed => "hold closed",
-        Refusal::UnknownSpend => "unknown spend",
-        Refusal::RefundTooLarge { .. } => "refund too large",
-        Refusal::UnknownLot => "unknown lot",
-        Refusal::LotHeld => "lot held",
-        Refusal::LotEmpty => "lot empty",
-        Refusal::ClawbackTooLarge { .. } => "clawback too large",
-        Refusal::ClawbackUnchanged { .. } => "clawback unchanged",
     }
 }
 

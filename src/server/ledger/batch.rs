@@ -45,27 +45,25 @@ pub async fn under_lock(
         account.settle(now);
     }
 
-    let changed: Vec<&Account> = accounts.iter().filter(|account| !account.journal().is_empty()).collect();
+    let changed: Vec<&Account> = accounts.iter().filter(|account| account.has_unwritten()).collect();
     if !changed.is_empty() {
         store::write(conn, bucket, &changed).await?;
     }
     Ok((answers, accounts))
 }
 
-/// Writes what was decided on accounts without a lock, if they are still what they were.
+/// Writes what was decided on accounts without a lock, each of which has something unwritten, if they are still what
+/// they were.
 ///
 /// # Errors
 /// [`store::Stale`] where one is not, or a key was used before; then nothing has happened. After any other
 /// error it is not known whether it has.
 pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[Account]) -> sqlx::Result<()> {
-    let changed: Vec<&Account> = accounts.iter().filter(|account| !account.journal().is_empty()).collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    if store::is_one_statement(&changed) {
-        return store::write(conn, bucket, &changed).await;
+    let accounts: Vec<&Account> = accounts.iter().collect();
+    if store::is_one_statement(&accounts) {
+        return store::write(conn, bucket, &accounts).await;
     }
     let mut transaction = conn.begin().await?;
-    store::write(&mut transaction, bucket, &changed).await?;
+    store::write(&mut transaction, bucket, &accounts).await?;
     transaction.commit().await
 }

@@ -14,8 +14,6 @@ use crate::{
     server::{Error, store::ledger as store},
 };
 
-const SNAPSHOT: &str = "begin isolation level repeatable read read only";
-
 /// A part of an account's history, and the account at its end.
 #[derive(Debug)]
 pub struct History {
@@ -47,7 +45,7 @@ impl Ledger {
         limit: usize,
     ) -> Result<History, Error> {
         let mut conn = self.pool.acquire().await?;
-        let mut snapshot = conn.begin_with(SNAPSHOT).await?;
+        let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
         let account = self.account_in(&mut snapshot, id).await?;
         let mut entries: Vec<Arc<Entry>> = account
             .journal()
@@ -102,7 +100,7 @@ impl Ledger {
         mut read: impl FnMut(&Arc<Entry>) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let mut conn = self.pool.acquire().await?;
-        let mut snapshot = conn.begin_with(SNAPSHOT).await?;
+        let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
         store::take_time(&mut snapshot).await?;
         let account = self.account_in(&mut snapshot, id).await?;
         let mut lines = store::stream(&mut snapshot, self.buckets.of(id), id..=id);

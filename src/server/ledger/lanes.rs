@@ -183,12 +183,11 @@ impl Worker {
         let Decided { accounts, answers, mut left } = batch;
         // A write confirms what it is about: the account's history and the keys of new entries. A refusal writes
         // nothing, so nothing says that its key was not used, nor that the account is as it was remembered.
-        let is_written = |asked: &Asked| !accounts[&asked.command.account].journal().is_empty();
+        let is_written = |asked: &Asked| accounts[&asked.command.account].has_unwritten();
         let (confirmed, doubtful): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|(asked, answer)| answer.is_ok() && is_written(asked));
         left.extend(doubtful.into_iter().map(|(asked, _)| asked));
-        let changed: Vec<Account> =
-            accounts.into_values().filter(|account| !account.journal().is_empty()).collect();
+        let changed: Vec<Account> = accounts.into_values().filter(Account::has_unwritten).collect();
         changed.iter().for_each(|account| self.memory.keep(account.continued()));
         let ids: Vec<AccountId> = changed.iter().map(Account::id).collect();
         // Who runs ahead must not run into those that come back from here.

@@ -89,7 +89,7 @@ pub async fn verify(
 ) -> sqlx::Result<Report> {
     let buckets = Buckets::read(pool).await?;
     let mut conn = store::connect_auditor(pool).await?;
-    let mut snapshot = conn.begin_with("begin isolation level repeatable read read only").await?;
+    let mut snapshot = conn.begin_with(tables::SNAPSHOT).await?;
     let about = tables::count_entries(&mut snapshot).await?;
     let mut report = Report::default();
     match only {

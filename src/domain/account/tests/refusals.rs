@@ -73,31 +73,6 @@ fn full() -> Vec<(Account, Command, i64)> {
     acts.map(|(account, act)| (account.clone(), command(&account, "asked", act), 1)).into()
 }
 
-/// Every refusal, by its name. One that is not here does not compile.
-fn name(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::UnknownAccount => "unknown account",
-        Refusal::Insufficient(_) => "insufficient",
-        Refusal::PriceChanged { .. } => "price changed",
-        Refusal::FairUse { .. } => "fair use",
-        Refusal::KeyReused => "key reused",
-        Refusal::ClockBehind { .. } => "clock behind",
-        Refusal::TimeOutOfRange => "time out of range",
-        Refusal::ExpiresTooEarly => "expires too early",
-        Refusal::BalanceTooLarge => "balance too large",
-        Refusal::TooManyHolds { .. } => "too many holds",
-        Refusal::UnknownHold => "unknown hold",
-        Refusal::HoldClosed => "hold closed",
-        Refusal::UnknownSpend => "unknown spend",
-        Refusal::RefundTooLarge { .. } => "refund too large",
-        Refusal::UnknownLot => "unknown lot",
-        Refusal::LotHeld => "lot held",
-        Refusal::LotEmpty => "lot empty",
-        Refusal::ClawbackTooLarge { .. } => "clawback too large",
-        Refusal::ClawbackUnchanged { .. } => "clawback unchanged",
-    }
-}
-
 /// All but that there is no such account, which only who looks for accounts can say.
 const NAMES: [&str; 18] = [
     "insufficient",
@@ -131,7 +106,7 @@ fn after_every_refusal_the_account_is_exactly_as_it_was() {
         let before = account.clone();
         let refusal = decide(&mut account, &command, at(seconds)).unwrap_err();
         assert_eq!(account, before, "{refusal}");
-        seen.insert(name(refusal));
+        seen.insert(name_of(refusal));
     }
     assert_eq!(seen, BTreeSet::from(NAMES));
 }

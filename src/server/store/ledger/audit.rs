@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AccountRow, Bucket, Buckets, corrupt, holds::HoldRow, lots::LotRow};
+use super::{AccountRow, Bucket, Buckets, corrupt, holds::HoldRow, lots::LotRow, past};
 use crate::domain::{AccountId, Credits, Hold, Lot, LotNumber, Version, entry::Clawed};
 
 /// How many entries that belong nowhere are looked for: one says that something is wrong.
@@ -121,17 +121,15 @@ async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) ->
     .fetch_all(conn)
     .await?;
 
-    let credits = |credits: i64| Credits::try_from(credits).map_err(corrupt);
     let mut lots = by_account(lots.into_iter().map(|row| (row.account_id, row.read())));
     let mut holds = by_account(holds.into_iter().map(|row| (row.account_id, row.read())));
     let mut refunded = by_account(refunds.into_iter().map(|row| {
-        let sum = credits(row.refunded);
+        let sum = Credits::try_from(row.refunded).map_err(corrupt);
         (row.account_id, sum.map(|sum| (Version(row.spend), sum)))
     }));
     let mut clawed = by_account(clawbacks.into_iter().map(|row| {
-        let parts = (credits(row.taken), credits(row.owed), credits(row.forgiven));
-        let clawed = || Ok(Clawed { taken: parts.0?, owed: parts.1?, forgiven: parts.2? });
-        (row.account_id, clawed().map(|clawed| (LotNumber(row.lot), clawed)))
+        let clawed = past::clawed(row.taken, row.owed, row.forgiven);
+        (row.account_id, clawed.map(|clawed| (LotNumber(row.lot), clawed)))
     }));
     let mut understand = |row: AccountRow| {
         Ok(Kept {

@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::corrupt;
+use super::{corrupt, past};
 use crate::domain::{
     Amount, Charge, Credits, Entry, Fingerprint, KeyDigest, Kind, LotNumber, Movement, Priority, Source,
     Version,
@@ -207,12 +207,8 @@ impl EntryRow {
     }
 
     fn clawed(&self) -> sqlx::Result<Clawed> {
-        let part = |part: Option<i64>| Credits::try_from(part.unwrap_or(-1)).map_err(corrupt);
-        Ok(Clawed {
-            taken: part(self.clawed_taken)?,
-            owed: part(self.clawed_owed)?,
-            forgiven: part(self.clawed_forgiven)?,
-        })
+        let part = |part: Option<i64>| part.unwrap_or(-1);
+        past::clawed(part(self.clawed_taken), part(self.clawed_owed), part(self.clawed_forgiven))
     }
 
     fn opened(&self) -> sqlx::Result<Option<Opened>> {

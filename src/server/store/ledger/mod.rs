@@ -32,6 +32,9 @@ pub use self::{
 use super::corrupt;
 use crate::domain::{Account, AccountId, Command, Lot};
 
+/// How a transaction begins whose statements all see one moment, and that writes nothing.
+pub const SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
 /// Into how many buckets the accounts of this database are divided: a power of two.
 #[derive(Clone, Copy, Debug)]
 pub struct Buckets(u8);

@@ -143,14 +143,16 @@ async fn read_clawbacks(
     );
     let rows = rows.fetch_all(conn).await?;
     let read = rows.into_iter().map(|row| {
-        let clawed = Clawed {
-            taken: Credits::try_from(row.taken).map_err(corrupt)?,
-            owed: Credits::try_from(row.owed).map_err(corrupt)?,
-            forgiven: Credits::try_from(row.forgiven).map_err(corrupt)?,
-        };
+        let clawed = clawed(row.taken, row.owed, row.forgiven)?;
         Ok((row.account_id.into(), LotNumber(row.lot), clawed))
     });
     read.collect()
+}
+
+/// What was clawed back of a lot, as its columns say it.
+pub fn clawed(taken: i64, owed: i64, forgiven: i64) -> sqlx::Result<Clawed> {
+    let credits = |part: i64| Credits::try_from(part).map_err(corrupt);
+    Ok(Clawed { taken: credits(taken)?, owed: credits(owed)?, forgiven: credits(forgiven)? })
 }
 
 /// Writes how much was refunded and clawed back by the accounts' unwritten entries.
