@@ -5,24 +5,33 @@ use std::{
     future::IntoFuture,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
+    num::NonZeroU32,
     process::ExitCode,
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
-    domain::{AccountId, Catalog},
+    domain::{AccountId, Catalog, KeyId},
     router::router,
     server::{
         AppState,
-        auth::{self, Credentials},
+        auth::{self, ApiKeys, Credentials, NewKey},
         catalog,
         clock::Clock,
         config::{Config, Database},
         demo, jobs,
         ledger::verify::verify,
-        store::{self, embedded::Embedded, people::Role},
+        notify,
+        store::{
+            self,
+            api_keys::{ApiKey, Scope},
+            embedded::Embedded,
+            people::Role,
+        },
+        test_clock,
     },
 };
 use sqlx::PgPool;
@@ -30,6 +39,7 @@ use tokio::{
     net::TcpListener,
     signal::{self, unix::SignalKind},
     sync::watch,
+    task::JoinSet,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -59,6 +69,9 @@ enum Task {
     /// Manage people who may administer
     #[command(subcommand)]
     Admin(AdminTask),
+    /// Manage the keys of host applications
+    #[command(subcommand)]
+    ApiKey(ApiKeyTask),
     /// Manage the demo
     #[command(subcommand)]
     Demo(DemoTask),
@@ -74,6 +87,42 @@ enum AdminTask {
 }
 
 #[derive(Subcommand)]
+enum ApiKeyTask {
+    /// Make a key, and print it: it is never shown again
+    Create {
+        /// What it is for, to tell it from others
+        #[arg(long)]
+        name: String,
+        /// What it may be used for; several times for several
+        #[arg(long = "scope", required = true, value_parser = scope)]
+        scopes: Vec<Scope>,
+        /// How many requests it may make in a minute
+        #[arg(long, default_value = "6000")]
+        requests_per_minute: NonZeroU32,
+    },
+    /// List all keys there ever were
+    List,
+    /// Make a key like another, which goes on for a while
+    Rotate {
+        /// The old one (key_…)
+        id: KeyId,
+        /// For how many hours the old one goes on
+        #[arg(long, default_value = "24")]
+        overlap_hours: u16,
+    },
+    /// End a key at once
+    Revoke {
+        /// Which one (key_…)
+        id: KeyId,
+    },
+}
+
+fn scope(word: &str) -> Result<Scope, String> {
+    let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
+    known.ok_or_else(|| format!("a scope is one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
+}
+
+#[derive(Subcommand)]
 enum DemoTask {
     /// Make a member with some history and an admin, with known passwords
     Seed,
@@ -85,6 +134,7 @@ enum Job {
     Migrate,
     Verify(Option<AccountId>),
     CreateAdmin(Catalog, Credentials),
+    ManageKeys(ApiKeyTask),
     SeedDemo(Catalog),
 }
 
@@ -108,6 +158,7 @@ impl Task {
                 };
                 Job::CreateAdmin(catalog()?, Credentials { email, password })
             }
+            Self::ApiKey(task) => Job::ManageKeys(task),
             Self::Demo(DemoTask::Seed) => {
                 if let Database::Given(_) = config.database {
                     return Err("the demo's passwords are known to everybody, so it is made in a private \
@@ -180,6 +231,10 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
             Job::CreateAdmin(catalog, typed) => {
                 create_admin(&open(&pool, catalog, &config).await?, typed).await
             }
+            Job::ManageKeys(task) => {
+                store::migrate(&pool).await?;
+                manage_keys(&ApiKeys::new(pool.clone()), task).await
+            }
             Job::SeedDemo(catalog) => seed_demo(&open(&pool, catalog, &config).await?).await,
         }
     };
@@ -206,19 +261,29 @@ async fn open(pool: &PgPool, catalog: Catalog, config: &Config) -> Result<AppSta
         )
         .into());
     }
-    Ok(AppState::new(pool.clone(), Clock::default(), catalog, config).await?)
+    let state = AppState::new(pool.clone(), Clock::default(), catalog, config).await?;
+    test_clock::follow(&state).await?;
+    Ok(state)
 }
 
-async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) -> Result<(), Box<dyn Error>> {
+async fn serve(
+    mut state: AppState,
+    config: &Config,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Box<dyn Error>> {
     let wanted = config.leptos.site_addr;
     let listener = TcpListener::bind(wanted).await.map_err(|error| {
         format!("can't listen on {wanted} ({error}); set LEPTOS_SITE_ADDR to another address, such as 127.0.0.1:3005")
     })?;
     let address = listener.local_addr()?;
     let url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let sweep = tokio::spawn(auth::sweep(state.pool.clone(), state.clock.clone()));
-    let settling = tokio::spawn(jobs::settle_due(state.ledger.clone()));
-    let ledger = state.ledger.clone();
+    state.base_url = url.as_str().into();
+    let mut beside = JoinSet::new();
+    beside.spawn(auth::sweep(state.pool.clone(), Clock::default()));
+    beside.spawn(jobs::settle_due(state.ledger.clone()));
+    beside.spawn(notify::tell(state.pool.clone(), state.ledger.clone()));
+    beside.spawn(notify::hear(state.clone()));
+    let (ledger, live) = (state.ledger.clone(), state.live.clone());
     let demo = if demo::is_there(&state).await? { demo_sign_ins() } else { String::new() };
     if !demo.is_empty() && !address.ip().is_loopback() {
         tracing::warn!(%address, "the demo's passwords are known to everybody, and others can reach this address");
@@ -229,7 +294,13 @@ async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) ->
 
     let app =
         router(state, config.is_served_over_https()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, app).with_graceful_shutdown(stopped(stop.clone())).into_future();
+    let asked_to_stop = stopped(stop.clone());
+    let asked = async move {
+        asked_to_stop.await;
+        // Who watches would watch for ever.
+        live.close();
+    };
+    let server = axum::serve(listener, app).with_graceful_shutdown(asked).into_future();
     let overdue = async {
         stopped(stop).await;
         tokio::time::sleep(STOP_TIMEOUT).await;
@@ -238,8 +309,7 @@ async fn serve(state: AppState, config: &Config, stop: watch::Receiver<bool>) ->
         served = server => served?,
         () = overdue => tracing::warn!("stopped with requests still under way"),
     }
-    sweep.abort();
-    settling.abort();
+    beside.shutdown().await;
     // What was accepted is finished.
     ledger.stop().await;
     Ok(())
@@ -272,8 +342,53 @@ async fn asked_to_stop() {
 
 async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dyn Error>> {
     let user = state.auth.create(typed, Role::Admin).await?;
-    println!("{} is an admin now.", user.email);
+    println!("{} is an admin now.", user.name);
     Ok(())
+}
+
+async fn manage_keys(keys: &ApiKeys, task: ApiKeyTask) -> Result<(), Box<dyn Error>> {
+    let told = |(key, secret): (ApiKey, String)| {
+        // Alone on the standard output, so that a script can take it.
+        println!("{secret}");
+        eprintln!("{} is the key {}. It is not shown again.", key.id, key.name);
+    };
+    let unknown = |id: KeyId| format!("there is no key {id}, or not any more");
+    match task {
+        ApiKeyTask::Create { name, scopes, requests_per_minute } => {
+            told(keys.create(NewKey::parse(name, scopes, requests_per_minute)?).await?);
+        }
+        ApiKeyTask::List => {
+            for key in keys.all().await? {
+                println!("{}", line_of(&key));
+            }
+        }
+        ApiKeyTask::Rotate { id, overlap_hours } => {
+            let overlap = TimeDelta::hours(overlap_hours.into());
+            told(keys.rotate(id, overlap).await?.ok_or_else(|| unknown(id))?);
+        }
+        ApiKeyTask::Revoke { id } => {
+            if !keys.revoke(id).await? {
+                return Err(unknown(id).into());
+            }
+            println!("{id} is good for nothing any more.");
+        }
+    }
+    Ok(())
+}
+
+/// A key in one line.
+fn line_of(key: &ApiKey) -> String {
+    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let day = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M");
+    let end = match (key.revoked_at, key.expires_at) {
+        (Some(at), _) => format!("revoked {}", day(at)),
+        (None, Some(at)) => format!("until {}", day(at)),
+        (None, None) => "in use".to_owned(),
+    };
+    let used =
+        key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", day(at)));
+    let (id, prefix, name, scopes) = (key.id, &key.prefix, &key.name, scopes.join(","));
+    format!("{id}  {prefix}…  {scopes:<22}  {end:<24}  {used:<26}  {name}")
 }
 
 /// Changes nothing, not even the form of the database.

@@ -28,10 +28,46 @@ pub enum Problem {
     UnknownAction,
     #[error("There is no such page.")]
     NotFound,
+    #[error("There is no such account.")]
+    UnknownAccount,
     #[error("This form was sent from another site, so nothing was done.")]
     CrossSite,
 
+    // What only calls of the HTTP API can get wrong; `errors` beside it name the fields.
+    #[error("What was sent can be read, but not all of it is as it should be.")]
+    Invalid,
+    #[error("This address takes other methods.")]
+    MethodNotAllowed,
+    #[error("It took too long until all of the request was here. Nothing was done.")]
+    TooSlow,
+    #[error("That is more than one request may bring.")]
+    TooLarge,
+    #[error("Send JSON, and say so: Content-Type: application/json.")]
+    NotJson,
+    #[error("Send an Idempotency-Key: your own name for this request, by which it is done once.")]
+    IdempotencyKeyMissing,
+    #[error("An Idempotency-Key is 1 to 255 visible ASCII characters.")]
+    IdempotencyKeyInvalid,
+    #[error("Send a key: Authorization: Bearer sk_…")]
+    KeyMissing,
+    #[error("This key is not known, or not any more.")]
+    KeyInvalid,
+    #[error("This key is not for that: it lacks the scope.")]
+    ScopeMissing,
+    #[error("Too many requests with this key. Try again in {}.", seconds(*retry_after_secs))]
+    TooManyRequests { retry_after_secs: u64 },
+    #[error("This address is none of those that may be led back to.")]
+    ReturnUrlRefused,
+    #[error("This account’s holder signs in here, so nobody can be led in.")]
+    SignsInHere,
+    #[error("Only a sandbox’s clock can be set.")]
+    NotASandbox,
+    #[error("That is for admins.")]
+    NotAnAdmin,
+
     // Signing up and in.
+    #[error("This link was used already, or is too old. Go back to where you came from and open it again.")]
+    LinkUsed,
     #[error("Enter an e-mail address, such as ada@example.com.")]
     EmailMalformed,
     #[error("An account with this e-mail address exists already. Sign in instead.")]
@@ -46,11 +82,13 @@ pub enum Problem {
     SignedOut,
 
     // What the law refuses.
+    #[serde(rename = "insufficient_credits")]
     #[error("This costs {}, you have {}{}: {} missing.", credits(needed.get()), number(available.get()), kept(*min_balance), number(missing.get()))]
     Insufficient {
         needed: Amount,
         available: Credits,
         min_balance: Credits,
+        #[serde(rename = "shortfall")]
         missing: Amount,
         too_many_requests: bool,
     },
@@ -136,7 +174,7 @@ impl Problem {
                 too_many_requests: insufficient == InsufficientStatus::TooManyRequests,
             },
             Refusal::PriceChanged { cost, .. } => Self::PriceChanged { cost },
-            Refusal::UnknownAccount => Self::NotFound,
+            Refusal::UnknownAccount => Self::UnknownAccount,
             Refusal::KeyReused => Self::KeyReused,
             Refusal::ClockBehind { .. } => Self::ClockBehind,
             Refusal::ExpiresTooEarly => Self::ExpiresTooEarly,
@@ -157,18 +195,31 @@ impl Problem {
         )
     }
 
+    /// The stable word for it.
+    pub fn code(&self) -> String {
+        let told = serde_json::to_value(self).unwrap_or_default();
+        told["code"].as_str().unwrap_or_default().to_owned()
+    }
+
     pub const fn status(&self) -> u16 {
         match self {
-            Self::Malformed | Self::UnknownCursor => 400,
-            Self::SignedOut | Self::WrongCredentials => 401,
+            Self::Malformed
+            | Self::UnknownCursor
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyInvalid => 400,
+            Self::SignedOut | Self::WrongCredentials | Self::KeyMissing | Self::KeyInvalid => 401,
             Self::Insufficient { too_many_requests: false, .. } => 402,
-            Self::CrossSite => 403,
+            Self::CrossSite | Self::ScopeMissing | Self::NotASandbox | Self::NotAnAdmin => 403,
             Self::NotFound
+            | Self::UnknownAccount
             | Self::UnknownAction
             | Self::UnknownHold
             | Self::UnknownSpend
             | Self::UnknownLot => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::EmailTaken
+            | Self::SignsInHere
             | Self::PriceChanged { .. }
             | Self::OtherAccount
             | Self::ClockBehind
@@ -177,8 +228,13 @@ impl Problem {
             | Self::LotHeld
             | Self::LotEmpty
             | Self::ClawbackUnchanged { .. } => 409,
+            Self::LinkUsed => 410,
+            Self::TooLarge => 413,
+            Self::NotJson => 415,
             Self::UnitsInvalid
             | Self::UnitsNotTaken
+            | Self::Invalid
+            | Self::ReturnUrlRefused
             | Self::EmailMalformed
             | Self::PasswordLength
             | Self::KeyReused
@@ -189,6 +245,7 @@ impl Problem {
             | Self::BalanceTooLarge => 422,
             Self::Insufficient { too_many_requests: true, .. }
             | Self::TooManyAttempts { .. }
+            | Self::TooManyRequests { .. }
             | Self::FairUse { .. } => 429,
             Self::Internal { .. } => 500,
             Self::Unavailable | Self::Overloaded | Self::Offline => 503,
@@ -198,9 +255,10 @@ impl Problem {
     /// After how long it is worth trying again, where that is known.
     pub const fn retry_after_secs(&self) -> Option<u64> {
         match self {
-            Self::TooManyAttempts { retry_after_secs } => Some(*retry_after_secs),
+            Self::TooManyAttempts { retry_after_secs }
+            | Self::TooManyRequests { retry_after_secs }
+            | Self::FairUse { retry_after_secs } => Some(*retry_after_secs),
             Self::Unavailable | Self::Overloaded => Some(1),
-            Self::FairUse { retry_after_secs } => Some(*retry_after_secs),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{any, get, post, put},
 };
 use leptos::{prelude::provide_context, server_fn::error::SERVER_FN_ERROR_HEADER};
 use tower::ServiceBuilder;
@@ -25,12 +25,20 @@ use tower_sessions::{Expiry, SessionManagerLayer, cookie::SameSite};
 
 use crate::{
     problem::Problem,
-    server::{AppState, auth::DatabaseSessions, caller::status_of, layers, store},
+    server::{
+        AppState,
+        api::{self, Fault, accounts, browser, grants, holds, openapi, product, spends},
+        auth::DatabaseSessions,
+        caller::status_of,
+        clock::Clock,
+        layers,
+        store::{self, api_keys::Scope},
+    },
     web::app::shell,
 };
 
 /// The largest form has an e-mail address and a password.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+const FORM_BYTES_MAX: usize = 64 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// From the last sign-in: the library extends only sessions whose content changes, and ours never does.
 const SESSION_LIFE: time::Duration = time::Duration::days(30);
@@ -50,6 +58,8 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/actions/{action}", get(page))
         .route("/credits", get(page))
         .route("/history", get(page))
+        // Users of a host that sends them here
+        .route("/portal/{token}", get(page))
         .fallback(no_such_page);
 
     // What the pages call, with and without JavaScript
@@ -57,6 +67,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/sign_up", post(server_function))
         .route("/fn/sign_in", post(server_function))
         .route("/fn/sign_out", post(server_function))
+        .route("/fn/enter_portal", post(server_function))
         .route("/fn/typed_email", post(server_function))
         .route("/fn/session", post(server_function))
         .route("/fn/offer", post(server_function))
@@ -65,6 +76,49 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/spend", post(server_function))
         .route("/fn/credits", post(server_function))
         .route("/fn/history", post(server_function));
+
+    // A product's own pages, for the person who is signed in; admins
+    let products = Router::new()
+        .route("/api/user/credits", get(browser::credits))
+        .route("/api/user/credits/consume", post(browser::consume))
+        .route("/api/user/credits/history", get(browser::history))
+        .route("/api/user/usage", get(browser::usage))
+        .route("/api/admin/credits/grant", post(browser::grant));
+
+    // Host applications, with a key for it
+    let read = Router::new()
+        .route("/api/v1/accounts/{account}", get(accounts::show))
+        .route("/api/v1/accounts/{account}/balance", get(accounts::balance))
+        .route("/api/v1/accounts/{account}/lots", get(accounts::lots))
+        .route("/api/v1/accounts/{account}/entries", get(accounts::entries))
+        .route("/api/v1/accounts/{account}/usage", get(accounts::usage))
+        .route("/api/v1/accounts/{account}/events", get(accounts::watch))
+        .route("/api/v1/quotes", post(spends::quote))
+        .route("/api/v1/catalog", get(product::catalog))
+        .route("/api/v1/test/clock", get(product::clock));
+    let spend = Router::new()
+        .route("/api/v1/accounts", post(accounts::create))
+        .route("/api/v1/accounts/{account}/portal-sessions", post(accounts::open_portal))
+        .route("/api/v1/spends", post(spends::create))
+        .route("/api/v1/spends/batch", post(spends::create_batch))
+        .route("/api/v1/holds", post(holds::create))
+        .route("/api/v1/holds/{hold}/capture", post(holds::capture))
+        .route("/api/v1/holds/{hold}/release", post(holds::release))
+        .route("/api/v1/refunds", post(grants::refund));
+    let grant = Router::new()
+        .route("/api/v1/accounts/{account}/grants", post(grants::grant))
+        .route("/api/v1/lots/{lot}/void", post(grants::void));
+    let admin = Router::new().route("/api/v1/test/clock", put(product::set_clock));
+    let with_key = |routes: Router<AppState>, scope| {
+        routes.route_layer(from_fn_with_state((state.clone(), scope), api::authorize))
+    };
+    let hosts = with_key(read, Scope::Read)
+        .merge(with_key(spend, Scope::Spend))
+        .merge(with_key(grant, Scope::Grant))
+        .merge(with_key(admin, Scope::Admin))
+        // Developers
+        .route("/api/v1/openapi.json", get(openapi::serve))
+        .route("/api/{*rest}", any(no_such_call));
 
     // Files: the browser part and the style sheet, built beforehand
     let site = state.leptos.site_root.to_string();
@@ -81,7 +135,8 @@ pub fn router(state: AppState, secure: bool) -> Router {
     // Operators
     let probes = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
 
-    let sessions = SessionManagerLayer::new(DatabaseSessions::new(state.pool.clone(), state.clock.clone()))
+    // By the machine's time, also where a sandbox goes by another: browsers forget cookies by theirs.
+    let sessions = SessionManagerLayer::new(DatabaseSessions::new(state.pool.clone(), Clock::default()))
         .with_name("scrip_session")
         .with_http_only(true)
         // Not `Strict`: whoever comes back from another site (a payment page) is still signed in.
@@ -89,11 +144,15 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .with_secure(secure)
         .with_expiry(Expiry::OnInactivity(SESSION_LIFE));
 
+    let problems = || from_fn_with_state(state.clone(), api::fault::render);
     pages
         .merge(functions)
+        .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
+        .merge(products.layer(problems()))
         .layer(sessions)
         // The files lie compressed beside themselves, where the build made them for others.
         .layer(CompressionLayer::new())
+        .merge(hosts.layer(problems()))
         .merge(files)
         .merge(probes)
         .layer(
@@ -102,8 +161,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
                 .layer(from_fn(layers::harden))
                 .layer(CatchPanicLayer::new())
                 .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-                .layer(from_fn(layers::same_origin))
-                .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX)),
+                .layer(from_fn(layers::same_origin)),
         )
         .with_state(state)
 }
@@ -133,7 +191,7 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, BODY_BYTES_MAX).await.unwrap_or_default();
+    let body = to_bytes(body, FORM_BYTES_MAX).await.unwrap_or_default();
     if let Ok(problem) = serde_json::from_slice::<Problem>(&body) {
         parts.status = status_of(&problem);
         if let Some(seconds) = problem.retry_after_secs() {
@@ -141,6 +199,10 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
         }
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+async fn no_such_call() -> Fault {
+    Problem::NotFound.into()
 }
 
 /// The process runs.

@@ -19,8 +19,11 @@ use crate::{
 /// Who is signed in, as the header shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionView {
-    pub email: String,
+    /// What they are called.
+    pub name: String,
     pub balance: BalanceView,
+    /// Where the host is that sent them here.
+    pub return_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -257,7 +260,7 @@ impl CreditsView {
     pub fn of(account: &Account, now: DateTime<Utc>) -> Self {
         let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
         let lots: Vec<LotView> = open.map(|lot| LotView::of(lot, now)).collect();
-        Self { available: account.available(now), next_expiry: next_expiry(&lots), lots }
+        Self { available: account.available(now), next_expiry: account.next_expiry(now), lots }
     }
 }
 
@@ -273,15 +276,6 @@ impl LotView {
             expires_at: lot.expires_at,
         }
     }
-}
-
-/// How much of what can be spent now lapses at the next moment when anything does.
-fn next_expiry(lots: &[LotView]) -> Option<(Credits, DateTime<Utc>)> {
-    let active = || lots.iter().filter(|lot| lot.state == LotState::Active);
-    let at = active().filter_map(|lot| lot.expires_at).min()?;
-    let lapsing = active().filter(|lot| lot.expires_at == Some(at));
-    let sum = lapsing.fold(Credits::ZERO, |sum, lot| sum.checked_add(lot.remaining).unwrap_or(sum));
-    Some((sum, at))
 }
 
 impl HistoryView {
@@ -337,7 +331,7 @@ impl EntryView {
 
 /// What an entry was for, in words. An action that is no longer in the catalog is still in history, under its
 /// key.
-fn title(entry: &Entry, catalog: &Catalog) -> String {
+pub fn title(entry: &Entry, catalog: &Catalog) -> String {
     if let Some(action) = entry.kind.charge().and_then(|charge| charge.action.as_ref()) {
         let known = catalog.action(action.as_str());
         return known.map_or_else(|| action.to_string(), |action| action.title.clone());

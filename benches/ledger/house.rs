@@ -134,7 +134,7 @@ fn spend(account: AccountId, cost: i64) -> Command {
 fn spending(cost: i64) -> Spend {
     let action = ActionKey::try_from("render".to_owned()).expect("an action");
     let charge = Charge { action: Some(action), units: None, cost: amount(cost) };
-    Spend { agreed: charge.cost, charge, limits: Limits::default(), description: None }
+    Spend { agreed: Some(charge.cost), charge, limits: Limits::default(), description: None }
 }
 
 fn grant(account: AccountId, credits: i64) -> Command {

@@ -57,8 +57,8 @@ pub struct Grant {
 pub struct Spend {
     /// What it costs at the moment.
     pub charge: Charge,
-    /// What the spender was shown. At any other price the spend is refused.
-    pub agreed: Amount,
+    /// What the spender was shown: at any other price the spend is refused. `None`: whatever it costs.
+    pub agreed: Option<Amount>,
     pub limits: Limits,
     pub description: Option<Description>,
 }
@@ -292,7 +292,10 @@ impl ContentDigest {
             Some(action) => self.text(action.as_str()).optional(charge.units.map(Into::into)),
             None => self.text("").optional(None),
         };
-        self.number(agreed.get());
+        match agreed {
+            Some(agreed) => self.number(agreed.get()),
+            None => self.text("at any price"),
+        };
         match description {
             Some(description) => self.text("description").text(description.as_str()),
             None => self,
@@ -321,6 +324,10 @@ mod tests {
         assert_eq!(print(&base), print(&Spend { limits, ..base.clone() }));
         assert_ne!(print(&base), print(&spend("render", 4)));
         assert_ne!(print(&base), print(&spend("paint", 3)));
+        let unasked = Spend { agreed: None, ..base.clone() };
+        assert_ne!(print(&base), print(&unasked));
+        let dearer = Charge { cost: amount(9), ..base.charge.clone() };
+        assert_eq!(print(&unasked), print(&Spend { charge: dearer, ..unasked.clone() }));
         let described = Some(Description::parse("A cat").unwrap());
         assert_ne!(print(&base), print(&Spend { description: described, ..base.clone() }));
     }

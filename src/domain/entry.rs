@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    AccountId, Amount, Charge, Credits, Fingerprint, KeyDigest, LotNumber, Priority, Source, Version,
+    AccountId, Amount, Charge, Credits, EntryId, Fingerprint, KeyDigest, LotNumber, Priority, Source,
+    Version,
     note::{Description, Metadata, Reference},
 };
 
@@ -113,6 +114,10 @@ impl Entry {
     pub fn held_change(&self) -> i64 {
         self.movements.iter().map(|movement| movement.held).sum()
     }
+
+    pub fn id(&self) -> EntryId {
+        EntryId { account: self.account, number: self.version }
+    }
 }
 
 impl Kind {
@@ -133,7 +138,12 @@ impl Kind {
 
     /// The word for it in calls and in the chain.
     pub const fn as_str(&self) -> &'static str {
-        let place = match self {
+        Self::NAMES[self.place()]
+    }
+
+    /// Its place among [`Kind::NAMES`].
+    pub const fn place(&self) -> usize {
+        match self {
             Self::Grant => 0,
             Self::Spend(_) => 1,
             Self::Hold { .. } => 2,
@@ -146,8 +156,7 @@ impl Kind {
             Self::Clawback(_) => 9,
             Self::Reinstatement(_) => 10,
             Self::Unlimited { .. } => 11,
-        };
-        Self::NAMES[place]
+        }
     }
 
     /// The hold that ends with the entry.

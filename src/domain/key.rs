@@ -1,6 +1,7 @@
 //! Idempotency keys: by which a repeated command is recognised, and told from another one under its key
 //! (rule 15).
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use uuid::Uuid;
@@ -9,7 +10,8 @@ use super::AccountId;
 
 /// A caller's own name for one command: 1 to 255 visible ASCII characters. Only its digest is kept, so
 /// that every key takes the same small room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct IdempotencyKey([u8; 16]);
 
 /// What the ledger keeps of a key: 64 bits of the digest of account and key. In a ledger of a billion commands
@@ -24,6 +26,14 @@ pub struct Fingerprint(i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an idempotency key is 1 to {} visible ASCII characters", IdempotencyKey::LENGTH_MAX)]
 pub struct NotAKey;
+
+impl TryFrom<String> for IdempotencyKey {
+    type Error = NotAKey;
+
+    fn try_from(text: String) -> Result<Self, NotAKey> {
+        Self::parse(&text)
+    }
+}
 
 impl IdempotencyKey {
     pub const LENGTH_MAX: usize = 255;

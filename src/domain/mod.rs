@@ -16,8 +16,8 @@
 //! 4. **A spend is all or nothing.** A [`Shortfall`] changes nothing and names what was needed, what is
 //!    available and what is missing.
 //! 5. **Spends have limits.** With a `min_balance`, no spend and no hold may leave less than that available.
-//!    With caps, an account makes at most so many of them in one UTC hour and one UTC day. A spend at another
-//!    price than the spender agreed to is refused.
+//!    With caps, an account makes at most so many of them in one UTC hour and one UTC day. Where the
+//!    spender agreed to a price, a spend at another one is refused.
 //! 6. **A hold sets credits aside** in spend order: they remain the account's, and nobody can spend them.
 //!    Capture takes up to what is held, first drawn first, and returns the rest to the lots it came from;
 //!    capture of more takes the rest from what is available (down to nothing: the work is done), or is
@@ -89,7 +89,7 @@ pub use credits::{Amount, Credits};
 pub use entry::{Clawed, Entry, Kind, Movement};
 pub use explain::Explanation;
 pub use hold::{Hold, HoldLife};
-pub use id::{AccountId, LotNumber, UserId, Version};
+pub use id::{AccountId, EntryId, ExternalId, HoldId, KeyId, LotId, LotNumber, UserId, Version};
 pub use key::{Fingerprint, IdempotencyKey, KeyDigest};
 pub use level::Level;
 pub use lot::{Lot, LotState, Priority, Source};

@@ -1,13 +1,16 @@
 //! Notes: the words and the data that a command leaves with its entry, for readers and for hosts.
 
+use serde::Deserialize;
 use thiserror::Error;
 
 /// Words for a reader of the history: 1 to 500 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Description(String);
 
 /// A host's own name for what an entry is about, such as a job's id: 1 to 200 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Reference(String);
 
 /// A JSON object of at most 8 kB, kept letter by letter.
@@ -76,7 +79,24 @@ impl Metadata {
     }
 }
 
-fn is_line(text: &str, chars_max: usize) -> bool {
+impl TryFrom<String> for Description {
+    type Error = NotADescription;
+
+    fn try_from(text: String) -> Result<Self, NotADescription> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = NotAReference;
+
+    fn try_from(text: String) -> Result<Self, NotAReference> {
+        Self::parse(text)
+    }
+}
+
+/// Whether a text is one line of some length, without control characters.
+pub(super) fn is_line(text: &str, chars_max: usize) -> bool {
     (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 

@@ -67,7 +67,7 @@ pub fn grant(number: i64) -> Grant {
 pub fn spend(action: &str, cost: i64) -> Spend {
     let action = ActionKey::try_from(action.to_owned()).unwrap();
     let charge = Charge { action: Some(action), units: None, cost: amount(cost) };
-    Spend { charge, agreed: amount(cost), limits: Limits::default(), description: None }
+    Spend { charge, agreed: Some(amount(cost)), limits: Limits::default(), description: None }
 }
 
 pub fn command(account: &Account, name: &str, act: Act) -> Command {

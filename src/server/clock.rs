@@ -5,34 +5,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
-/// Cheap to clone; clones of a clock that was set share its time.
+/// Cheap to clone; clones share a time that is set.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// `None`: the time of the machine.
-    set: Option<Arc<Mutex<DateTime<Utc>>>>,
+    set: Arc<Mutex<Option<DateTime<Utc>>>>,
 }
 
 impl Clock {
     /// A clock that stands still at `now` until it is set.
     pub fn standing_at(now: DateTime<Utc>) -> Self {
-        Self { set: Some(Arc::new(Mutex::new(now))) }
+        let clock = Self::default();
+        clock.set(now);
+        clock
     }
 
     /// In microseconds, as the database keeps it: a time that is written reads back the same.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = match &self.set {
-            Some(set) => *set.lock().unwrap_or_else(PoisonError::into_inner),
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
-            None => Utc::now(),
-        };
-        now.trunc_subsecs(6)
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+        self.standing().unwrap_or_else(Utc::now).trunc_subsecs(6)
     }
 
-    /// Changes the time of a clock that stands; the machine's own time can't be set.
-    pub fn set(&self, now: DateTime<Utc>) {
-        if let Some(set) = &self.set {
-            *set.lock().unwrap_or_else(PoisonError::into_inner) = now;
-        }
+    /// Where the clock stands still, if it does.
+    pub fn standing(&self) -> Option<DateTime<Utc>> {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the clock stand at a time, or go by the machine's.
+    pub fn set(&self, now: impl Into<Option<DateTime<Utc>>>) {
+        *self.set.lock().unwrap_or_else(PoisonError::into_inner) = now.into();
     }
 
     /// A new identifier, unique and roughly in order of time (UUIDv7). Its last byte is random.
@@ -53,6 +54,8 @@ mod tests {
         let later = DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(1);
         clock.clone().set(later);
         assert_eq!(clock.now(), later);
+        clock.set(None);
+        assert!(clock.now() > later && clock.standing().is_none());
     }
 
     #[test]

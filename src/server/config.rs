@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
 };
 
+use axum::http::Uri;
 use leptos::config::{LeptosOptions, get_configuration};
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
@@ -25,8 +26,12 @@ pub enum Database {
 pub struct Config {
     pub database: Database,
     pub catalog: PathBuf,
-    /// How browsers reach the server, where that is not the address that it listens on.
+    /// How browsers reach the server, where that is not the address that it listens on; without a slash at the end.
     pub base_url: Option<String>,
+    /// Where portal sessions may lead back to (`https://app.example.com`).
+    pub return_origins: Vec<String>,
+    /// Whether no real money is about: then time can be set.
+    pub is_sandbox: bool,
     /// Whether every request comes through a proxy of ours, which appends to `X-Forwarded-For` whom it
     /// speaks for. Believed without one, anybody could claim to be anywhere.
     pub behind_proxy: bool,
@@ -39,6 +44,10 @@ pub enum ConfigError {
     DatabaseUrl,
     #[error("SCRIP_BASE_URL must start with http:// or https://, not “{0}”")]
     BaseUrl(String),
+    #[error(
+        "SCRIP_RETURN_ORIGINS names origins such as https://app.example.com, with commas between, not “{0}”"
+    )]
+    ReturnOrigins(String),
     #[error("SCRIP_BEHIND_PROXY is true or false, not “{0}”")]
     BehindProxy(String),
     #[error(
@@ -56,22 +65,42 @@ impl Config {
         };
         let leptos = get_configuration(Some("Leptos.toml")).map_err(ConfigError::Leptos)?.leptos_options;
         let base_url = match env::var("SCRIP_BASE_URL") {
-            Ok(url) if url.starts_with("http://") || url.starts_with("https://") => Some(url),
+            Ok(url) if url.starts_with("http://") || url.starts_with("https://") => {
+                Some(url.trim_end_matches('/').to_owned())
+            }
             Ok(url) => return Err(ConfigError::BaseUrl(url)),
             Err(_) => None,
         };
+        let return_origins = env::var("SCRIP_RETURN_ORIGINS").unwrap_or_default();
+        let return_origins = return_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let return_origins = return_origins
+            .map(|origin| match origin_of(origin) {
+                Some(read) if read == origin.trim_end_matches('/') => Ok(read),
+                _ => Err(ConfigError::ReturnOrigins(origin.to_owned())),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_sandbox = env::var("STRIPE_SECRET_KEY").unwrap_or_default().is_empty();
         let behind_proxy = match env::var("SCRIP_BEHIND_PROXY").as_deref() {
             Ok("true" | "1") => true,
             Ok("false" | "0") | Err(_) => false,
             Ok(other) => return Err(ConfigError::BehindProxy(other.to_owned())),
         };
-        Ok(Self { behind_proxy, database, catalog: path("SCRIP_CATALOG", CATALOG_DEFAULT), base_url, leptos })
+        let catalog = path("SCRIP_CATALOG", CATALOG_DEFAULT);
+        Ok(Self { database, catalog, base_url, return_origins, is_sandbox, behind_proxy, leptos })
     }
 
     /// Whether cookies are kept to https.
     pub fn is_served_over_https(&self) -> bool {
         self.base_url.as_ref().is_some_and(|url| url.starts_with("https://"))
     }
+}
+
+/// Scheme, host and port of an address of the web, as they stand there.
+pub fn origin_of(url: &str) -> Option<String> {
+    let uri = url.parse::<Uri>().ok()?;
+    let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+    Some(format!("{scheme}://{authority}"))
 }
 
 /// The address is not repeated in the error: it may hold a password.

@@ -13,6 +13,12 @@ const REST: Duration = Duration::from_secs(60);
 /// How many accounts of each bucket are settled in one step.
 const ACCOUNTS_AT_A_TIME: u16 = 256;
 
+/// Writes down all that has fallen due by now.
+pub async fn settle_all(ledger: &Ledger) -> sqlx::Result<()> {
+    while ledger.settle_due(ACCOUNTS_AT_A_TIME).await? > 0 {}
+    Ok(())
+}
+
 /// Writes down which lots have lapsed and which holds ran out, over and over. Several processes may do so at once: each
 /// settles an account under its lock, and then finds nothing where another was first.
 pub async fn settle_due(ledger: Ledger) {

@@ -1,11 +1,11 @@
 //! What every request passes on its way in and out: an id, a line in the log, a check of where it comes
 //! from, and the headers that tell browsers to be careful.
 
-use std::time::Instant;
+use std::{convert::Infallible, time::Instant};
 
 use axum::{
-    extract::{Request, State},
-    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
+    extract::{FromRequestParts, Request, State},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -28,6 +28,18 @@ impl RequestId {
     /// The nil id where a request never passed [`identify`].
     pub fn of(extensions: &Extensions) -> Uuid {
         extensions.get::<Self>().map_or(Uuid::nil(), |id| id.0)
+    }
+
+    pub fn get(self) -> Uuid {
+        self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Self::of(&parts.extensions)))
     }
 }
 

@@ -1,5 +1,8 @@
-//! Everything that touches the world: the ledger's transactions, the database, people and their sessions.
+//! Everything that touches the world: the ledger's transactions, the database, people and their sessions, host
+//! applications and their keys.
 
+pub mod accounts;
+pub mod api;
 pub mod auth;
 pub mod caller;
 pub mod catalog;
@@ -10,9 +13,12 @@ pub mod error;
 pub mod jobs;
 pub mod layers;
 pub mod ledger;
+pub mod notify;
+pub mod portal;
 pub mod spending;
 pub mod state;
 pub mod store;
+pub mod test_clock;
 
 pub use error::Error;
 pub use state::AppState;

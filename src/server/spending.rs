@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AppState, Error, store::people::User};
 use crate::{
     domain::{
-        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Refusal, Spend,
+        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
         catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
@@ -35,7 +35,7 @@ pub async fn quote(
     let (action, charge) = price(state, order)?;
     let account = state.ledger.account(member.account).await?;
     let quote = account.quote(charge.cost, &state.catalog.limits, state.clock.now());
-    Ok(QuoteView::of(action, &charge, quote, &account, |refusal| refused(state, refusal), key))
+    Ok(QuoteView::of(action, &charge, quote, &account, |refusal| state.refused(refusal), key))
 }
 
 /// Takes what the order costs, if that is what the member was shown, from the account that they were shown: they may
@@ -51,13 +51,9 @@ pub async fn spend(
         return Err(Problem::OtherAccount.into());
     }
     let (_, charge) = price(state, order)?;
-    let spend = Spend { charge, agreed: agreed.cost, limits: state.catalog.limits, description: None };
+    let spend = Spend { charge, agreed: Some(agreed.cost), limits: state.catalog.limits, description: None };
     let answer = state.ledger.execute(Command::new(member.account, key, Act::Spend(spend))).await?;
-    Ok(answer.map_err(|refusal| refused(state, refusal))?)
-}
-
-fn refused(state: &AppState, refusal: Refusal) -> Problem {
-    Problem::refused(refusal, state.catalog.insufficient_status, state.clock.now())
+    Ok(answer.map_err(|refusal| state.refused(refusal))?)
 }
 
 /// The spend that was made under this key, if one was.

@@ -11,7 +11,7 @@ use leptos_router::{
 use super::{
     components::Header,
     fns::{SignIn, SignOut, SignUp, Spend, session},
-    pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, SignInPage, SignUpPage},
+    pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, PortalPage, SignInPage, SignUpPage},
 };
 use crate::{problem::Problem, views::SessionView};
 
@@ -75,6 +75,7 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/actions/:action") view=ActionPage />
             <Route path=path!("/credits") view=Credits />
             <Route path=path!("/history") view=History />
+            <Route path=path!("/portal/:token") view=PortalPage />
         </Routes>
         <footer class="footer">
             <p>"Scrip"</p>

@@ -11,7 +11,7 @@ use scrip::{
     server::{
         AppState, Error,
         clock::Clock,
-        ledger::{Ledger, verify::verify},
+        ledger::{Filter, Ledger, verify::verify},
         store,
     },
 };
@@ -31,7 +31,7 @@ async fn check(pool: &PgPool) {
 }
 
 async fn versions(ledger: &Ledger, account: AccountId) -> Vec<i64> {
-    let history = ledger.history(account, None, ALL).await.unwrap();
+    let history = ledger.history(account, None, &Filter::default(), ALL).await.unwrap();
     history.entries.iter().rev().map(|entry| entry.version.0).collect()
 }
 
@@ -162,14 +162,14 @@ async fn what_lapses_is_gone_at_once_and_written_by_the_next_command(pool: PgPoo
     clock.set(expires_at + TimeDelta::hours(1));
     let now = clock.now();
     assert_eq!(state.ledger.account(account).await.unwrap().available(now), credits(10));
-    let told = state.ledger.history(account, None, ALL).await.unwrap().entries;
+    let told = state.ledger.history(account, None, &Filter::default(), ALL).await.unwrap().entries;
     assert_eq!((told[0].kind.clone(), told[0].at, told[0].delta()), (Kind::Expiry, expires_at, -5));
     let written = sqlx::query_scalar!("select count(*) from entries").fetch_one(&pool).await.unwrap();
     assert_eq!(written, Some(2), "reading writes nothing");
 
     let answer = state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap().unwrap();
     assert_eq!(answer.entry.version, Version(4));
-    let after = state.ledger.history(account, None, ALL).await.unwrap().entries;
+    let after = state.ledger.history(account, None, &Filter::default(), ALL).await.unwrap().entries;
     assert_eq!(after[1..], told, "what was told is what was written");
     check(&pool).await;
 }
@@ -267,7 +267,7 @@ async fn what_was_granted_and_spent_reads_back_as_it_was_decided(pool: PgPool) {
         decided.push(state.ledger.execute(command).await.unwrap().unwrap().entry);
     }
     decided.reverse();
-    let read = state.ledger.history(account, None, 2).await.unwrap().entries;
+    let read = state.ledger.history(account, None, &Filter::default(), 2).await.unwrap().entries;
     assert_eq!(read, decided);
 }
 
@@ -326,9 +326,9 @@ async fn a_charge_is_explained_by_the_lots_as_they_stood_then(pool: PgPool) {
 async fn who_asks_for_an_account_that_is_not_there_is_told_so(pool: PgPool) {
     let state = ready(pool).await;
     let nobody = AccountId::from(Uuid::nil());
-    let told = |error: Error| matches!(error, Error::Problem(Problem::NotFound));
+    let told = |error: Error| matches!(error, Error::Problem(Problem::UnknownAccount));
     assert!(told(state.ledger.account(nobody).await.unwrap_err()));
-    assert!(told(state.ledger.history(nobody, None, ALL).await.unwrap_err()));
+    assert!(told(state.ledger.history(nobody, None, &Filter::default(), ALL).await.unwrap_err()));
     assert!(told(state.ledger.as_of(nobody, noon()).await.unwrap_err()));
     assert!(told(state.ledger.explain(nobody, Version(1)).await.unwrap_err()));
 }

@@ -1,7 +1,7 @@
 //! Running an action, over HTTP, as a browser without JavaScript does it.
 
 use reqwest::StatusCode;
-use scrip::server::clock::Clock;
+use scrip::server::{clock::Clock, ledger::Filter};
 use serde_json::Value;
 use sqlx::PgPool;
 
@@ -56,7 +56,12 @@ async fn of_sixty_four_parallel_forms_exactly_as_many_spend_as_there_are_credits
         spent += usize::from(done.await.unwrap());
     }
     assert_eq!(spent, 10);
-    let history = app.state.ledger.history(app.account_of("ada@example.com").await, None, 100).await.unwrap();
+    let history = app
+        .state
+        .ledger
+        .history(app.account_of("ada@example.com").await, None, &Filter::default(), 100)
+        .await
+        .unwrap();
     let versions: Vec<i64> = history.entries.iter().rev().map(|entry| entry.version.0).collect();
     assert_eq!(versions, (1..=11).collect::<Vec<_>>(), "no gap, and nothing but the grant and ten spends");
 }
@@ -175,9 +180,9 @@ async fn a_call_that_cannot_be_paid_bears_the_status_of_the_catalog(pool: PgPool
         let response = ada.call("spend", &fields).await;
         assert_eq!(response.status(), expected);
         let problem: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-        assert_eq!((&problem["code"], &problem["needed"]), (&"insufficient".into(), &12.into()));
+        assert_eq!((&problem["code"], &problem["needed"]), (&"insufficient_credits".into(), &12.into()));
         assert_eq!(problem["min_balance"], 0);
-        assert_eq!((&problem["available"], &problem["missing"]), (&10.into(), &2.into()));
+        assert_eq!((&problem["available"], &problem["shortfall"]), (&10.into(), &2.into()));
     }
 }
 

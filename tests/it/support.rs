@@ -99,6 +99,8 @@ pub async fn state(pool: PgPool, clock: Clock, catalog: &str) -> AppState {
         database: Database::Private("unused".into()),
         catalog: "unused".into(),
         base_url: None,
+        return_origins: Vec::new(),
+        is_sandbox: true,
         behind_proxy: false,
         leptos: LeptosOptions::builder().output_name("scrip").build(),
     };
@@ -204,7 +206,7 @@ pub fn spend(state: &AppState, account: AccountId, key: &str, action: &str, unit
 pub fn spending(state: &AppState, action: &str, units: Option<i64>) -> Spend {
     let units = units.map(|units| units.try_into().unwrap());
     let charge = state.catalog.action(action).unwrap().price(units).unwrap();
-    Spend { agreed: charge.cost, charge, limits: state.catalog.limits, description: None }
+    Spend { agreed: Some(charge.cost), charge, limits: state.catalog.limits, description: None }
 }
 
 pub fn reason() -> Description {

@@ -17,7 +17,7 @@ use scrip::{
     server::{
         Error,
         clock::Clock,
-        ledger::{Answer, Ledger, verify::verify},
+        ledger::{Answer, Filter, Ledger, verify::verify},
     },
 };
 use sqlx::PgPool;
@@ -186,7 +186,7 @@ impl Books {
             }
         }
         for account in self.accounts() {
-            let history = ledger.history(account, None, usize::MAX).await.unwrap();
+            let history = ledger.history(account, None, &Filter::default(), usize::MAX).await.unwrap();
             let entries: Vec<Arc<Entry>> = history.entries.into_iter().rev().collect();
             let (effects, shortages) = (self.effects(account), self.shortages(account));
             for fault in model::compare(&history.account, &entries, &effects, shortages, self.clock.now()) {

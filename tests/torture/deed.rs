@@ -92,7 +92,7 @@ pub const fn cost(cost: i64) -> Deed {
 fn spend(cost: i64, keep: i64) -> Spend {
     let charge = Charge { action: None, units: None, cost: credits(cost) };
     let limits = Limits { min_balance: Credits::try_from(keep).unwrap(), ..Limits::default() };
-    Spend { agreed: charge.cost, charge, limits, description: None }
+    Spend { agreed: Some(charge.cost), charge, limits, description: None }
 }
 
 fn credits(amount: i64) -> Amount {

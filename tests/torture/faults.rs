@@ -10,7 +10,7 @@ use scrip::{
     server::{
         Error,
         clock::Clock,
-        ledger::{Answer, Ledger, verify::verify},
+        ledger::{Answer, Filter, Ledger, verify::verify},
         store,
     },
 };
@@ -475,7 +475,7 @@ async fn a_reader_never_sees_half_of_a_change(pool: PgPool) {
     };
     let reading = async {
         loop {
-            let history = reader.history(bench.account, None, 5).await.unwrap();
+            let history = reader.history(bench.account, None, &Filter::default(), 5).await.unwrap();
             let newest = &history.entries[0];
             assert_eq!(newest.version, history.account.version());
             assert_eq!(newest.balance_after, history.account.balance());

@@ -44,6 +44,20 @@ impl Account {
         settled.active(at).less(settled.debt())
     }
 
+    /// How much there is in lots that have not begun at `at`.
+    pub fn scheduled(&self, at: DateTime<Utc>) -> Credits {
+        let later = self.lots().iter().filter(|lot| !lot.is_void && lot.effective_at > at);
+        total(later.map(|lot| lot.remaining))
+    }
+
+    /// How much of what can be spent at `at` lapses at the next moment when anything does.
+    pub fn next_expiry(&self, at: DateTime<Utc>) -> Option<(Credits, DateTime<Utc>)> {
+        let stocked = || self.lots().iter().filter(|lot| lot.is_active(at) && lot.remaining > Credits::ZERO);
+        let end = stocked().filter_map(|lot| lot.expires_at).min()?;
+        let lapsing = stocked().filter(|lot| lot.expires_at == Some(end));
+        Some((total(lapsing.map(|lot| lot.remaining)), end))
+    }
+
     pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
         self.standing.unlimited_until.is_some_and(|until| at < until)
     }
@@ -143,8 +157,8 @@ impl Account {
     /// What a spend or a hold takes, once its price and its limits are found to hold.
     fn charge(&self, spend: &Spend, now: DateTime<Utc>) -> Result<Vec<Allocation>, Refusal> {
         let Spend { charge, agreed, limits, description: _ } = spend;
-        if charge.cost != *agreed {
-            return Err(Refusal::PriceChanged { agreed: *agreed, cost: charge.cost });
+        if let Some(agreed) = agreed.filter(|agreed| *agreed != charge.cost) {
+            return Err(Refusal::PriceChanged { agreed, cost: charge.cost });
         }
         self.afford(charge.cost, limits, now)
     }

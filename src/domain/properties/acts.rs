@@ -85,8 +85,8 @@ impl Model {
     /// What a spend or a hold takes. Unlimited use is use: it counts for caps, but it leaves all there is.
     fn charge(&self, spend: &Spend, now: DateTime<Utc>) -> Result<Vec<(LotNumber, i128)>, Refusal> {
         let Spend { charge: Charge { cost, .. }, agreed, limits, .. } = spend;
-        if cost != agreed {
-            return Err(Refusal::PriceChanged { agreed: *agreed, cost: *cost });
+        if let Some(agreed) = agreed.filter(|agreed| agreed != cost) {
+            return Err(Refusal::PriceChanged { agreed, cost: *cost });
         }
         self.afford(*cost, limits, now)
     }

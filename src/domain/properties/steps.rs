@@ -250,7 +250,11 @@ impl Price {
     fn spend(&self) -> Spend {
         let action = ActionKey::try_from("render".to_owned()).ok().filter(|_| !self.is_plain);
         let cost = amount(self.cost);
-        let agreed = if self.is_stale { amount(1 + self.cost / 2) } else { cost };
+        let agreed = match (self.is_stale, self.is_plain) {
+            (true, _) => Some(amount(1 + self.cost / 2)),
+            (false, true) => None,
+            (false, false) => Some(cost),
+        };
         Spend {
             charge: Charge { action, units: None, cost },
             agreed,

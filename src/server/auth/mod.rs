@@ -1,18 +1,22 @@
-//! People: signing up, in and out, and who is asking.
+//! Who is asking: people, who sign up, in and out, and host applications with their keys.
 
+mod api_keys;
 pub mod email;
 mod password;
+pub mod secret;
 mod session_store;
 mod throttle;
 
 use std::{net::IpAddr, sync::Arc};
 
-use chrono::TimeDelta;
 use sqlx::{Connection, PgPool};
 use tower_sessions::Session;
 use uuid::Uuid;
 
-pub use self::session_store::{DatabaseSessions, sweep};
+pub use self::{
+    api_keys::{ApiKeys, Key, Left, NewKey},
+    session_store::{DatabaseSessions, sweep},
+};
 use self::{
     email::Email,
     password::{Password, Passwords},
@@ -20,25 +24,26 @@ use self::{
 };
 use super::{
     Error,
+    accounts::Accounts,
     clock::Clock,
-    ledger::Ledger,
     store::people::{self, Role, User},
 };
 use crate::{
-    domain::{AccountId, Act, Catalog, Command, Grant, IdempotencyKey, Source, UserId, note::Description},
+    domain::{AccountId, UserId},
     problem::Problem,
 };
 
-/// The only thing that a session holds. Roles and balances are read anew at each request: a session is
-/// written as a whole, and what it held would go stale.
+/// Who is signed in. Roles and balances are not in a session, but read anew at each request: it is written as a whole,
+/// and what it held would go stale.
 const USER: &str = "user";
+/// Where the host is that sent the person here.
+const RETURN_URL: &str = "return_url";
 
 #[derive(Clone)]
 pub struct Auth {
     pool: PgPool,
     clock: Clock,
-    ledger: Ledger,
-    catalog: Arc<Catalog>,
+    accounts: Accounts,
     passwords: Arc<Passwords>,
     throttle: Arc<Throttle>,
 }
@@ -50,9 +55,9 @@ pub struct Credentials {
 }
 
 impl Auth {
-    pub fn new(pool: PgPool, clock: Clock, ledger: Ledger, catalog: Arc<Catalog>) -> Self {
+    pub fn new(pool: PgPool, clock: Clock, accounts: Accounts) -> Self {
         let (passwords, throttle) = (Arc::default(), Arc::default());
-        Self { pool, clock, ledger, catalog, passwords, throttle }
+        Self { pool, clock, accounts, passwords, throttle }
     }
 
     /// Makes a member and signs them in.
@@ -90,7 +95,7 @@ impl Auth {
         }
     }
 
-    /// Makes a user with an account, and grants what the catalog gives at sign-up: all in one transaction.
+    /// Makes a user with an account, all in one transaction.
     pub async fn create(&self, typed: Credentials, role: Role) -> Result<User, Error> {
         let email = Email::parse(&typed.email)?;
         let password = Password::parse(typed.password)?;
@@ -98,39 +103,43 @@ impl Auth {
 
         let mut conn = self.pool.acquire().await?;
         let mut transaction = conn.begin().await?;
-        let account = self.ledger.open_account(&mut transaction).await?;
+        let account = self.accounts.open(&mut transaction).await?;
         let id = UserId::from(self.clock.new_id());
-        let user = User { id, email: email.into(), role, account };
+        let user = User { id, name: email.into(), role, account };
         if !people::insert(&mut transaction, &user, &hash, self.clock.now()).await? {
             return Err(Problem::EmailTaken.into());
-        }
-        if let Some(command) = self.sign_up_grant(account) {
-            for answer in self.ledger.execute_in(&mut transaction, account, &[command]).await? {
-                answer.map_err(Error::internal)?;
-            }
         }
         transaction.commit().await?;
         Ok(user)
     }
 
-    fn sign_up_grant(&self, account: AccountId) -> Option<Command> {
-        let signup = self.catalog.signup?;
-        let lasts = |days| self.clock.now() + TimeDelta::days(i64::from(days));
-        let grant = Grant {
-            amount: signup.credits,
-            source: Source::SignUp,
-            priority: Source::SignUp.default_priority(),
-            effective_at: None,
-            expires_at: signup.expires_days.map(lasts),
-            description: Description::parse("Sign-up credits").expect("it is short"),
-        };
-        let key = IdempotencyKey::parse("sign-up").expect("it is visible ASCII");
-        Some(Command::new(account, key, Act::Grant(grant)))
+    /// Signs in whoever a host sends to the pages of an account of theirs. The account's user is made where there is
+    /// none; one who can sign in with a password does so.
+    pub async fn enter(&self, session: &Session, account: AccountId, return_url: &str) -> Result<(), Error> {
+        let mut conn = self.pool.acquire().await?;
+        let made = UserId::from(self.clock.new_id());
+        let user = people::holder(&mut conn, account, made, self.clock.now()).await?;
+        let user = user.ok_or(Problem::SignsInHere)?;
+        self.begin_session(session, &user).await?;
+        session.insert(RETURN_URL, return_url).await?;
+        Ok(session.save().await?)
+    }
+
+    /// Where the host is that the person came from, if one sent them.
+    pub async fn return_url(&self, session: &Session) -> Result<Option<String>, Error> {
+        Ok(session.get::<String>(RETURN_URL).await?)
+    }
+
+    /// Whether an account is for its host to lead people into: nobody signs in to it with a password.
+    pub async fn is_led_into(&self, account: AccountId) -> Result<bool, Error> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(!people::has_password(&mut conn, account).await?)
     }
 
     /// Under a new session id, so that one that somebody planted before is worth nothing.
     async fn begin_session(&self, session: &Session, user: &User) -> Result<(), Error> {
         session.cycle_id().await?;
+        session.remove::<String>(RETURN_URL).await?;
         session.insert(USER, Uuid::from(user.id)).await?;
         // Here, where a failure can still be told; the session layer could only break off.
         Ok(session.save().await?)

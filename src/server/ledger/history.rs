@@ -9,9 +9,14 @@ use sqlx::{Connection, PgConnection};
 
 use super::Ledger;
 use crate::{
-    domain::{Account, AccountId, Entry, Explanation, IdempotencyKey, Replay, Version},
+    domain::{
+        Account, AccountId, Credits, Entry, Explanation, IdempotencyKey, Lot, LotNumber, Replay, Version,
+    },
     problem::Problem,
-    server::{Error, store::ledger as store},
+    server::{
+        Error,
+        store::ledger::{self as store, Bucket, Filter, Usage},
+    },
 };
 
 /// A part of an account's history, and the account at its end.
@@ -23,6 +28,11 @@ pub struct History {
 }
 
 impl Ledger {
+    /// Where an account lies among the ledger's tables.
+    pub fn bucket(&self, id: AccountId) -> Bucket {
+        self.buckets.of(id)
+    }
+
     /// The entry that answered the command with this key, if it was carried out.
     pub async fn answered(&self, id: AccountId, key: IdempotencyKey) -> Result<Option<Arc<Entry>>, Error> {
         let mut conn = self.pool.acquire().await?;
@@ -35,13 +45,14 @@ impl Ledger {
         self.account_in(&mut conn, id).await
     }
 
-    /// An account as it stands now, and its entries before `before` (from the newest where that is
-    /// `None`), newest first. What has fallen due is in it as it will be written, so that the list always
+    /// An account as it stands now, and those of its entries before `before` (from the newest where that is
+    /// `None`) that the filter admits, newest first. What has fallen due is in it as it will be written, so that the list always
     /// ends at what the account has.
     pub async fn history(
         &self,
         id: AccountId,
         before: Option<Version>,
+        filter: &Filter,
         limit: usize,
     ) -> Result<History, Error> {
         let mut conn = self.pool.acquire().await?;
@@ -51,14 +62,42 @@ impl Ledger {
             .journal()
             .iter()
             .rev()
-            .filter(|entry| before.is_none_or(|before| entry.version < before))
+            .filter(|entry| before.is_none_or(|before| entry.version < before) && filter.admits(entry))
             .take(limit)
             .cloned()
             .collect();
         let left = limit - entries.len();
-        entries.extend(store::history(&mut snapshot, self.buckets.of(id), id, before, left).await?);
+        entries.extend(store::history(&mut snapshot, self.buckets.of(id), id, before, filter, left).await?);
         snapshot.commit().await?;
         Ok(History { account, entries })
+    }
+
+    /// Lots of an account that came before `before` (from the newest where that is `None`), newest first.
+    pub async fn lots(
+        &self,
+        id: AccountId,
+        before: Option<LotNumber>,
+        limit: usize,
+    ) -> Result<Vec<Lot>, Error> {
+        let mut conn = self.pool.acquire().await?;
+        let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
+        let account = self.account_in(&mut snapshot, id).await?;
+        let lots = store::lots(&mut snapshot, self.buckets.of(id), id, before, limit).await?;
+        snapshot.commit().await?;
+        // What has fallen due and is not written yet.
+        Ok(lots.into_iter().map(|lot| account.lot(lot.number).cloned().unwrap_or(lot)).collect())
+    }
+
+    /// How much an account was granted in lots that have begun and neither lapsed nor are void.
+    pub async fn granted(&self, id: AccountId) -> Result<Credits, Error> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(store::granted(&mut conn, self.buckets.of(id), id, self.clock.now()).await?)
+    }
+
+    /// What an account has run, per month and action.
+    pub async fn usage(&self, id: AccountId, filter: &Filter, limit: usize) -> Result<Vec<Usage>, Error> {
+        let mut conn = self.pool.acquire().await?;
+        Ok(store::usage(&mut conn, self.buckets.of(id), id, filter, limit).await?)
     }
 
     /// An account as it stood at a moment, worked out from its entries up to then; as it stands now, where that
@@ -119,7 +158,7 @@ impl Ledger {
 
     async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> Result<Account, Error> {
         let found = store::find(conn, self.buckets.of(id), id).await?;
-        let mut account = found.ok_or(Problem::NotFound)?;
+        let mut account = found.ok_or(Problem::UnknownAccount)?;
         account.settle(self.clock.now());
         Ok(account)
     }

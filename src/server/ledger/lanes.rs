@@ -11,6 +11,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,6 +26,7 @@ use tokio::{
 use super::{
     asked::{Asked, Caller, apart, fail, is_lock_timeout},
     batch::{self, Answer},
+    changed::Changed,
     memory::Memory,
 };
 use crate::{
@@ -66,14 +68,8 @@ pub struct Lane {
 impl Lane {
     /// Opens a lane that works until `stop` says so, or nobody can ask it any more; then it finishes what it
     /// has accepted.
-    pub fn open(
-        pool: PgPool,
-        clock: Clock,
-        bucket: Bucket,
-        stop: watch::Receiver<bool>,
-    ) -> (Self, JoinHandle<()>) {
+    pub fn open(worker: Worker, stop: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
         let (queue, commands) = mpsc::channel(QUEUE_MAX);
-        let worker = Worker { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0 };
         (Self { queue }, tokio::spawn(worker.run(commands, stop)))
     }
 
@@ -89,7 +85,8 @@ impl Lane {
     }
 }
 
-struct Worker {
+/// What works in a lane.
+pub struct Worker {
     pool: PgPool,
     clock: Clock,
     bucket: Bucket,
@@ -97,9 +94,14 @@ struct Worker {
     memory: Memory,
     /// For how many batches more the memory is not used.
     distrust: u32,
+    changed: Arc<Changed>,
 }
 
 impl Worker {
+    pub fn new(pool: PgPool, clock: Clock, bucket: Bucket, changed: Arc<Changed>) -> Self {
+        Self { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0, changed }
+    }
+
     async fn run(mut self, mut commands: mpsc::Receiver<Asked>, mut stop: watch::Receiver<bool>) {
         let mut ahead = Decided::default();
         let mut arrived = Vec::with_capacity(BATCH_MAX);
@@ -193,7 +195,10 @@ impl Worker {
         // Who runs ahead must not run into those that come back from here.
         let runs_ahead = left.is_empty() && confirmed.len() >= AHEAD_MIN;
         match self.write(changed, runs_ahead.then_some((commands, &mut *ahead))).await {
-            Ok(()) => confirmed.into_iter().for_each(|(asked, answer)| asked.caller.answer(Ok(answer))),
+            Ok(()) => {
+                self.changed.note(ids.into_iter());
+                confirmed.into_iter().for_each(|(asked, answer)| asked.caller.answer(Ok(answer)));
+            }
             Err(error) => {
                 // What was decided ahead was decided on what is not there.
                 let undone = std::mem::take(ahead);
@@ -315,6 +320,7 @@ impl Worker {
         let (answers, accounts) =
             batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, &[]).await?;
         transaction.commit().await?;
+        self.changed.note(accounts.iter().filter(|account| account.has_unwritten()).map(Account::id));
         accounts.iter().for_each(|account| self.memory.keep(account.continued()));
         self.conn = Some(conn);
         Ok(answers)

@@ -2,10 +2,11 @@
 //! [`decide`](crate::domain::decide); there is no second way.
 //!
 //! `lanes` gather single commands (`asked`) into batches, `memory` spares them reading, `batch` carries one out;
-//! `history` reads, `verify` checks the books.
+//! `history` reads, `verify` checks the books; `changed` remembers which accounts somebody should look at again.
 
 mod asked;
 mod batch;
+mod changed;
 mod history;
 mod lanes;
 mod memory;
@@ -16,8 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::{sync::watch, task::JoinHandle};
 
-use self::lanes::Lane;
-pub use self::{batch::Answer, history::History};
+use self::lanes::{Lane, Worker};
+pub use self::{batch::Answer, changed::Changed, history::History};
+pub use super::store::ledger::{Filter, Usage};
 use super::{
     Error,
     clock::Clock,
@@ -42,6 +44,7 @@ pub struct Ledger {
     /// One for each bucket.
     lanes: Arc<[Lane]>,
     running: Arc<Running>,
+    changed: Arc<Changed>,
 }
 
 #[derive(Debug)]
@@ -58,12 +61,21 @@ impl Ledger {
         let lanes_pool = store::connect_ledger(&pool, buckets.all().count());
         let pool = store::connect_ledger(&pool, BESIDE_LANES);
         let (stop, stopping) = watch::channel(false);
+        let changed = Arc::<Changed>::default();
         let (lanes, workers): (Vec<Lane>, Vec<JoinHandle<()>>) = buckets
             .all()
-            .map(|bucket| Lane::open(lanes_pool.clone(), clock.clone(), bucket, stopping.clone()))
+            .map(|bucket| {
+                let worker = Worker::new(lanes_pool.clone(), clock.clone(), bucket, changed.clone());
+                Lane::open(worker, stopping.clone())
+            })
             .unzip();
         let running = Arc::new(Running { stop, lanes: Mutex::new(workers) });
-        Ok(Self { pool, clock, buckets, lanes: lanes.into(), running })
+        Ok(Self { pool, clock, buckets, lanes: lanes.into(), running, changed })
+    }
+
+    /// What this process has changed, for whoever tells the others.
+    pub fn changed(&self) -> &Changed {
+        &self.changed
     }
 
     /// Takes no more commands, and returns when those that were accepted, and that somebody still waits for, are
@@ -94,7 +106,8 @@ impl Ledger {
     }
 
     /// Carries out commands on one account within the caller's transaction. Nothing has happened until the
-    /// caller commits. Answers in the order of the commands; a refused one does not fail its neighbours.
+    /// caller commits; then it may have to tell [`Ledger::changed`]. Answers in the order of the commands; a refused
+    /// one does not fail its neighbours.
     pub async fn execute_in(
         &self,
         conn: &mut PgConnection,
@@ -134,6 +147,8 @@ impl Ledger {
     async fn settle(&self, conn: &mut PgConnection, bucket: Bucket, due: &[AccountId]) -> sqlx::Result<()> {
         let mut transaction = conn.begin().await?;
         batch::under_lock(&mut transaction, &self.clock, bucket, &[], due).await?;
-        transaction.commit().await
+        transaction.commit().await?;
+        self.changed.note(due.iter().copied());
+        Ok(())
     }
 }

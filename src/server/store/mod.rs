@@ -1,10 +1,15 @@
 //! All SQL of the program, one file a table family. Functions that may share a transaction take an
 //! open connection, the others the pool; all speak the words of the domain.
 
+pub mod api_keys;
 pub mod embedded;
 pub mod ledger;
 pub mod people;
+pub mod portal_sessions;
+pub mod profiles;
 pub mod sessions;
+pub mod signals;
+pub mod test_clock;
 
 use std::time::Duration;
 

@@ -31,7 +31,8 @@ pub fn Header() -> impl IntoView {
 #[component]
 fn MemberHeader(session: SessionView) -> impl IntoView {
     let Acts { sign_out, .. } = expect_context();
-    let email = session.email.clone();
+    let SessionView { name, balance, return_url } = session;
+    let title = name.clone();
     view! {
         <Wordmark href="/actions" />
         <nav class="nav" aria-label="Main">
@@ -48,9 +49,18 @@ fn MemberHeader(session: SessionView) -> impl IntoView {
             </ul>
         </nav>
         <div class="account">
-            <BalanceBadge balance=session.balance />
-            <span class="account-email" title=email>
-                {session.email}
+            <BalanceBadge balance />
+            {return_url
+                .map(|url| {
+                    let host = host_of(&url);
+                    view! {
+                        <a class="button text" href=url rel="external">
+                            "Back to " {host}
+                        </a>
+                    }
+                })}
+            <span class="account-email" title=title>
+                {name}
             </span>
             <ActionForm action=sign_out>
                 <button class="button text">"Sign out"</button>
@@ -87,4 +97,10 @@ fn Wordmark(href: &'static str) -> impl IntoView {
             "Scrip"
         </a>
     }
+}
+
+/// `https://app.example.com/account`: `app.example.com`.
+fn host_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned()
 }

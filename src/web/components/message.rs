@@ -36,6 +36,7 @@ pub fn ProblemMessage(problem: Problem) -> impl IntoView {
         Problem::UnknownCursor => "No such page of history",
         Problem::UnitsInvalid => "How many?",
         Problem::UnitsNotTaken => "No number needed",
+        Problem::LinkUsed => "This link is used up",
         Problem::Unavailable | Problem::Offline => "Back in a moment",
         _ => "Something went wrong",
     };
@@ -43,7 +44,7 @@ pub fn ProblemMessage(problem: Problem) -> impl IntoView {
         // An empty address is the page itself.
         Problem::Unavailable | Problem::Offline => ("", "Try again"),
         Problem::UnknownCursor => ("/history", "Newest entries"),
-        Problem::NotFound => ("/", "Go to the start"),
+        Problem::NotFound | Problem::LinkUsed => ("/", "Go to the start"),
         _ => ("/actions", "Go to Actions"),
     };
     let reference = match problem {

@@ -20,7 +20,7 @@ pub async fn offer() -> Result<OfferView, Problem> {
 pub async fn list_actions(spent: Option<String>) -> Result<ActionsView, Problem> {
     use crate::{
         domain::Version,
-        server::caller::answer,
+        server::{caller::answer, ledger::Filter},
         views::{ActionView, SpentView},
     };
     answer(|caller| async move {
@@ -29,7 +29,8 @@ pub async fn list_actions(spent: Option<String>) -> Result<ActionsView, Problem>
         let before = spent.and_then(|version| version.parse::<i64>().ok()?.checked_add(1)).map(Version);
         let spent = match before {
             Some(before) => {
-                let history = state.ledger.history(member.account, Some(before), 1).await?;
+                let history =
+                    state.ledger.history(member.account, Some(before), &Filter::default(), 1).await?;
                 let available = history.account.available(state.clock.now());
                 let entry = history.entries.first().filter(|entry| entry.version.next() == before);
                 entry.and_then(|entry| SpentView::of(entry, available, &state.catalog))

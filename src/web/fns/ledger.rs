@@ -21,7 +21,10 @@ pub async fn credits() -> Result<CreditsView, Problem> {
 /// A page of entries older than the one numbered `before`; the newest page where it is `None`.
 #[server(prefix = "/fn", endpoint = "history")]
 pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
-    use crate::{domain::Version, server::caller::answer};
+    use crate::{
+        domain::Version,
+        server::{caller::answer, ledger::Filter},
+    };
     answer(|caller| async move {
         let member = caller.member().await?;
         let before = match before.as_deref().map(str::parse::<i64>) {
@@ -29,7 +32,11 @@ pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
             Some(Ok(before)) if before >= 1 => Some(Version(before)),
             Some(_) => return Err(Problem::UnknownCursor.into()),
         };
-        let history = caller.state.ledger.history(member.account, before, HistoryView::PAGE + 1).await?;
+        let history = caller
+            .state
+            .ledger
+            .history(member.account, before, &Filter::default(), HistoryView::PAGE + 1)
+            .await?;
         let latest = history.account.version();
         Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog))
     })

@@ -41,6 +41,18 @@ pub async fn sign_out() -> Result<(), Problem> {
     .await
 }
 
+/// Signs in whom a host has sent here, with a link that works once; leads to the actions.
+#[server(prefix = "/fn", endpoint = "enter_portal")]
+pub async fn enter_portal(token: String) -> Result<(), Problem> {
+    use crate::server::{caller::answer, portal};
+    answer(|caller| async move {
+        portal::enter(&caller.state, &caller.session, &token).await?;
+        caller.lead_to(FIRST_PAGE);
+        Ok(())
+    })
+    .await
+}
+
 /// The e-mail address of a form that was just refused, to be shown in it again.
 #[server(prefix = "/fn", endpoint = "typed_email")]
 pub async fn typed_email() -> Result<Option<String>, Problem> {
@@ -56,8 +68,9 @@ pub async fn session() -> Result<Option<SessionView>, Problem> {
         let Some(user) = caller.user().await? else { return Ok(None) };
         let state = &caller.state;
         let account = state.ledger.account(user.account).await?;
+        let return_url = state.auth.return_url(&caller.session).await?;
         let balance = BalanceView::of(account.available(state.clock.now()), &state.catalog);
-        Ok(Some(SessionView { email: user.email, balance }))
+        Ok(Some(SessionView { name: user.name, balance, return_url }))
     })
     .await
 }

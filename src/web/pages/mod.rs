@@ -6,10 +6,11 @@ mod credits;
 mod history;
 mod home;
 mod no_such_page;
+mod portal;
 mod sign_in;
 mod sign_up;
 
 pub use self::{
     action::ActionPage, actions::Actions, credits::Credits, history::History, home::Home,
-    no_such_page::NoSuchPage, sign_in::SignInPage, sign_up::SignUpPage,
+    no_such_page::NoSuchPage, portal::PortalPage, sign_in::SignInPage, sign_up::SignUpPage,
 };

@@ -18,7 +18,7 @@ fn the_same_key_and_content_returns_the_first_answer() {
 fn the_first_answer_stands_after_the_price_has_changed() {
     let mut account = granted(&[grant(5)]);
     ask_as(&mut account, "s", 1, spending(2)).unwrap();
-    let dearer = Spend { agreed: amount(2), ..spend("render", 4) };
+    let dearer = Spend { agreed: Some(amount(2)), ..spend("render", 4) };
     assert!(ask_as(&mut account, "s", 2, Act::Spend(dearer)).unwrap().replayed);
 }
 

@@ -34,7 +34,7 @@ fn cases() -> Vec<Case> {
         case([gift(5)], spending(6)),
         case([gift(5)], holding(6, 60)),
         case([gift(5)], adjust(Adjustment::Take(amount(6)))),
-        case([gift(5)], Act::Spend(Spend { agreed: amount(1), ..spend("render", 2) })),
+        case([gift(5)], Act::Spend(Spend { agreed: Some(amount(1)), ..spend("render", 2) })),
         case([gift(5)], limited(fair)),
         Case { key: "before-0", ..case([gift(5)], spending(1)) },
         Case { seconds: -61, ..case([gift(5)], spending(1)) },

@@ -48,11 +48,19 @@ fn a_lapsed_credit_can_be_spent_until_the_moment_before() {
 fn a_spend_at_another_price_than_the_one_shown_is_refused() {
     let mut account = granted(&[grant(5)]);
     for (agreed, cost) in [(1, 2), (2, 1)] {
-        let stale = Spend { agreed: amount(agreed), ..spend("render", cost) };
+        let stale = Spend { agreed: Some(amount(agreed)), ..spend("render", cost) };
         let refusal = Refusal::PriceChanged { agreed: amount(agreed), cost: amount(cost) };
         assert_eq!(refused(&mut account, 1, Act::Spend(stale.clone())), refusal);
         assert_eq!(refused(&mut account, 1, Act::Hold(stale, HoldLife::default())), refusal);
     }
+}
+
+#[test]
+fn a_spend_that_agreed_to_no_price_costs_what_it_costs() {
+    let mut account = granted(&[grant(5)]);
+    let unasked = Spend { agreed: None, ..spend("render", 2) };
+    let entry = done(&mut account, 1, Act::Spend(unasked));
+    assert_eq!(entry.balance_after, credits(3));
 }
 
 #[test]

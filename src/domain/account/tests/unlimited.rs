@@ -36,7 +36,7 @@ fn neither_an_empty_account_nor_a_debt_nor_a_min_balance_stands_in_its_way() {
 fn a_price_that_has_changed_is_told_all_the_same() {
     let mut account = new_account();
     done(&mut account, 0, unlimited(60));
-    let stale = Act::Spend(Spend { agreed: amount(1), ..spend("render", 2) });
+    let stale = Act::Spend(Spend { agreed: Some(amount(1)), ..spend("render", 2) });
     let refusal = Refusal::PriceChanged { agreed: amount(1), cost: amount(2) };
     assert_eq!(refused(&mut account, 1, stale), refusal);
 }

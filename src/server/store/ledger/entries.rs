@@ -7,8 +7,11 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Bucket, entry_row::EntryRow};
-use crate::domain::{AccountId, Entry, IdempotencyKey, Version};
+use super::{
+    Bucket,
+    entry_row::{EntryRow, letter_named},
+};
+use crate::domain::{AccountId, Entry, IdempotencyKey, Version, catalog::ActionKey};
 
 /// The entries that answered the commands with these keys (each the digest of account and key).
 pub async fn answers(conn: &mut PgConnection, bucket: Bucket, keys: &[i64]) -> sqlx::Result<Vec<Arc<Entry>>> {
@@ -68,12 +71,35 @@ pub async fn named(
     .collect()
 }
 
+/// Which entries of a history are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// One of [`Kind::NAMES`].
+    pub kind: Option<&'static str>,
+    pub action: Option<ActionKey>,
+    /// From this moment on.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this moment.
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl Filter {
+    pub fn admits(&self, entry: &Entry) -> bool {
+        let action = entry.kind.charge().and_then(|charge| charge.action.as_ref());
+        self.kind.is_none_or(|kind| entry.kind.as_str() == kind)
+            && (self.action.is_none() || self.action.as_ref() == action)
+            && self.from.is_none_or(|from| entry.at >= from)
+            && self.to.is_none_or(|to| entry.at < to)
+    }
+}
+
 /// An account's entries from `before` backwards (from the newest where it is `None`), newest first.
 pub async fn history(
     conn: &mut PgConnection,
     bucket: Bucket,
     account: AccountId,
     before: Option<Version>,
+    filter: &Filter,
     limit: usize,
 ) -> sqlx::Result<Vec<Arc<Entry>>> {
     sqlx::query_scalar!(
@@ -82,18 +108,83 @@ pub async fn history(
            where bucket = $1
              and account_id = $2
              and version < $3
+             and ($5::"char" is null or kind = $5)
+             and ($6::text is null or action = $6)
+             and ($7::timestamptz is null or at >= $7)
+             and ($8::timestamptz is null or at < $8)
            order by version desc
            limit $4"#,
         bucket.0,
         Uuid::from(account),
         before.map_or(i64::MAX, |version| version.0),
         i64::try_from(limit).unwrap_or(i64::MAX),
+        filter.kind.and_then(letter_named),
+        filter.action.as_ref().map(ActionKey::as_str),
+        filter.from,
+        filter.to,
     )
     .fetch_all(conn)
     .await?
     .into_iter()
     .map(EntryRow::read)
     .collect()
+}
+
+/// What an account has run of one action in one UTC month.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    /// Its first moment.
+    pub month: DateTime<Utc>,
+    /// `None`: amounts that the caller named.
+    pub action: Option<String>,
+    /// How many spends and captures.
+    pub count: i64,
+    /// Zero where the action is not priced by unit.
+    pub units: i64,
+    /// What they took; what was refunded since is in it.
+    pub credits: i64,
+}
+
+/// What an account has run, per month and action, newest month first: spends and captures that the filter admits.
+pub async fn usage(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+    filter: &Filter,
+    limit: usize,
+) -> sqlx::Result<Vec<Usage>> {
+    sqlx::query_as!(
+        Usage,
+        r#"select date_trunc('month', at) as "month!",
+                  action,
+                  count(*) as "count!",
+                  least(coalesce(sum(units), 0), 9223372036854775807)::bigint as "units!",
+                  least(coalesce(sum(taken.credits), 0), 9223372036854775807)::bigint as "credits!"
+           from entries,
+                lateral (
+                    select -sum(split_part(part, ':', 2)::bigint + coalesce(nullif(split_part(part, ':', 3), ''), '0')::bigint)
+                        as credits
+                    from unnest(string_to_array(movements, ' ')) as part
+                    where part <> ''
+                ) as taken
+           where bucket = $1
+             and account_id = $2
+             and kind in ('s', 'c')
+             and ($3::text is null or action = $3)
+             and ($4::timestamptz is null or at >= $4)
+             and ($5::timestamptz is null or at < $5)
+           group by 1, 2
+           order by 1 desc, 2
+           limit $6"#,
+        bucket.0,
+        Uuid::from(account),
+        filter.action.as_ref().map(ActionKey::as_str),
+        filter.from,
+        filter.to,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Accounts of a bucket on which something fell due by `now`: a lot that lapsed, a hold that ran out.

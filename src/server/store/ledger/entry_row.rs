@@ -45,23 +45,13 @@ pub struct EntryRow {
     pub clawed_forgiven: Option<i64>,
 }
 
-/// The letter that stands for a kind (`entries.kind`).
-const fn letter(kind: &Kind) -> i8 {
-    let letter = match kind {
-        Kind::Grant => b'g',
-        Kind::Spend(_) => b's',
-        Kind::Hold { .. } => b'h',
-        Kind::Capture { .. } => b'c',
-        Kind::Release { .. } => b'r',
-        Kind::Refund { .. } => b'f',
-        Kind::Expiry => b'x',
-        Kind::Void => b'v',
-        Kind::Adjustment => b'a',
-        Kind::Clawback(_) => b'b',
-        Kind::Reinstatement(_) => b'i',
-        Kind::Unlimited { .. } => b'u',
-    };
-    letter as i8
+/// The letters that stand for the kinds (`entries.kind`), in the order of [`Kind::NAMES`].
+const LETTERS: [u8; 12] = *b"gshcrfxvabiu";
+
+/// The letter for the kind of this name.
+pub fn letter_named(name: &str) -> Option<i8> {
+    let place = Kind::NAMES.iter().position(|known| *known == name)?;
+    Some(LETTERS[place] as i8)
 }
 
 /// What a spend, a hold or a capture is about, with its price where that is not what it took.
@@ -114,7 +104,7 @@ impl EntryRow {
             key: entry.cause.map(|cause| cause.key.get()),
             fingerprint: entry.cause.map(|cause| cause.fingerprint.get()),
             link: entry.link,
-            kind: letter(&entry.kind),
+            kind: LETTERS[entry.kind.place()] as i8,
             account_id: entry.account.into(),
             movements: render(&entry.movements),
             action: charge.and_then(|charge| charge.action.as_ref()).map(ToString::to_string),

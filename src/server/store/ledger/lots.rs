@@ -52,6 +52,52 @@ pub async fn ended(
     .await
 }
 
+/// An account's lots that came before `before` (from the newest where it is `None`), newest first.
+pub async fn list(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+    before: Option<LotNumber>,
+    limit: usize,
+) -> sqlx::Result<Vec<Lot>> {
+    let rows = sqlx::query_scalar!(
+        r#"select as_row(lots) as "row!: LotRow"
+           from lots
+           where bucket = $1
+             and account_id = $2
+             and number < $3
+           order by number desc
+           limit $4"#,
+        bucket.0,
+        Uuid::from(account),
+        before.map_or(i64::MAX, |number| number.0),
+        i64::try_from(limit).unwrap_or(i64::MAX),
+    );
+    rows.fetch_all(conn).await?.into_iter().map(LotRow::read).collect()
+}
+
+/// How much an account was granted in lots that have begun and neither lapsed nor are void.
+pub async fn granted(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Credits> {
+    let sum = sqlx::query_scalar!(
+        r#"select least(coalesce(sum(granted), 0), 9223372036854775807)::bigint as "sum!"
+           from lots
+           where bucket = $1
+             and account_id = $2
+             and effective_at <= $3
+             and (expires_at is null or expires_at > $3)
+             and not is_void"#,
+        bucket.0,
+        Uuid::from(account),
+        now,
+    );
+    Credits::try_from(sum.fetch_one(conn).await?).map_err(corrupt)
+}
+
 impl LotRow {
     pub fn write(account: AccountId, lot: &Lot) -> Self {
         Self {

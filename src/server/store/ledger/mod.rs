@@ -26,7 +26,8 @@ use uuid::Uuid;
 pub use self::{
     accounts::{AccountRow, lock, open},
     audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
-    entries::{Line, answered, due, history, stream, take_time},
+    entries::{Filter, Line, Usage, answered, due, history, stream, take_time, usage},
+    lots::{granted, list as lots},
     write::{Stale, is_one_statement, write},
 };
 use super::corrupt;
@@ -64,6 +65,11 @@ impl Buckets {
 }
 
 impl Bucket {
+    /// As its column holds it.
+    pub fn get(self) -> i16 {
+        self.0
+    }
+
     /// Its place among the buckets.
     pub fn index(self) -> usize {
         usize::from(self.0.unsigned_abs())

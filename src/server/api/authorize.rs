@@ -1,0 +1,77 @@
+//! Whose key a call brings, whether it is for that, and whether it comes too often.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Semaphore;
+
+use super::Fault;
+use crate::{
+    problem::Problem,
+    server::{
+        AppState,
+        auth::{Key, Left},
+        store::api_keys::Scope,
+    },
+};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// How many calls are under way at once; one more is told to come back. More would only wait longer for each other.
+const CALLS_MAX: usize = 2_048;
+static CALLS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CALLS_MAX));
+
+/// Lets a call through that brings a key with this scope.
+pub async fn authorize(
+    State((state, scope)): State<(AppState, Scope)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let key = match key(&state, request.headers()).await {
+        Ok(key) => key,
+        Err(fault) => return fault.into_response(),
+    };
+    let left = match key.count() {
+        Ok(left) => left,
+        Err(problem) => {
+            let most = key.facts.requests_per_minute;
+            let pause = problem.retry_after_secs().unwrap_or_default();
+            let none = Left { most, now: 0, resets_after_secs: pause };
+            return with_limits(Fault::from(problem).into_response(), none);
+        }
+    };
+    let response = if !key.may(scope) {
+        Fault::scope_missing(scope).into_response()
+    } else if let Ok(_room) = CALLS.try_acquire() {
+        next.run(request).await
+    } else {
+        Fault::from(Problem::Overloaded).into_response()
+    };
+    with_limits(response, left)
+}
+
+async fn key(state: &AppState, headers: &HeaderMap) -> Result<Arc<Key>, Fault> {
+    let sent = headers.get(header::AUTHORIZATION).ok_or(Problem::KeyMissing)?;
+    let sent = sent.to_str().ok().and_then(|sent| sent.split_once(' '));
+    let (_, key) =
+        sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).ok_or(Problem::KeyMissing)?;
+    Ok(state.api_keys.find(key.trim()).await?)
+}
+
+/// As in the draft "RateLimit header fields for HTTP".
+fn with_limits(mut response: Response, left: Left) -> Response {
+    let policy = format!("\"key\";q={};w=60", left.most);
+    let limit = format!("\"key\";r={};t={}", left.now, left.resets_after_secs);
+    for (name, value) in [(RATELIMIT_POLICY, policy), (RATELIMIT, limit)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

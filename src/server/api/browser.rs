@@ -1,0 +1,355 @@
+//! What the code in a product's own pages calls, for the person who is signed in: their credits, one use of a feature,
+//! their history, their usage. The shapes are those that such pages know; what they do is what everything does, a
+//! command through the ledger.
+
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tower_sessions::Session;
+
+use super::{
+    Fault,
+    carry_out::{Notes, carry_out, command},
+    sent::{Body, Limit, Query, idempotency_key, metadata},
+};
+use crate::{
+    domain::{
+        AccountId, Act, Amount, Entry, EntryId, Grant, IdempotencyKey, Kind, Receipt, Source, Spend, UserId,
+        catalog::{Action, ActionKey, Cost, Units},
+        note::{Description, Metadata, Reference},
+    },
+    problem::Problem,
+    server::{
+        AppState, Error,
+        caller::status_of,
+        ledger::Filter,
+        store::people::{self, Role, User},
+    },
+    views::title,
+};
+
+/// The unit whose numbers are told as tokens.
+const TOKENS: &str = "tokens";
+
+/// Of an account without a subscription.
+const FREE: &str = "free";
+
+/// How many months and actions are added up.
+const USAGE_ROWS_MAX: usize = 10_000;
+
+#[derive(Serialize)]
+pub struct CreditsAnswer {
+    remaining: i64,
+    /// What was granted and has not lapsed.
+    total: i64,
+    subscription_status: &'static str,
+}
+
+/// `GET /api/user/credits`
+pub async fn credits(State(state): State<AppState>, session: Session) -> Result<Json<CreditsAnswer>, Fault> {
+    let user = member(&state, &session).await?;
+    let remaining = available(&state, user.account).await?;
+    let total = state.ledger.granted(user.account).await?.get();
+    Ok(Json(CreditsAnswer { remaining, total, subscription_status: FREE }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consume {
+    feature: ActionKey,
+    /// The same generation is paid for once.
+    generation_id: Option<Reference>,
+    units: Option<Units>,
+    #[serde(default, deserialize_with = "metadata")]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consumed {
+    success: bool,
+    credits_used: i64,
+    remaining_credits: i64,
+    entry: EntryId,
+    /// Where the feature counts tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credit_info: Option<CreditInfo>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditInfo {
+    tokens_used: i64,
+    credits_remaining: i64,
+    total_tokens_used: i64,
+}
+
+/// `POST /api/user/credits/consume`
+pub async fn consume(
+    State(state): State<AppState>,
+    session: Session,
+    headers: HeaderMap,
+    body: Result<Body<Consume>, Fault>,
+) -> Result<Response, Fault> {
+    let user = member(&state, &session).await?;
+    let Body(asked) = body?;
+    let key = match idempotency_key(&headers)? {
+        Some(key) => key,
+        None => key_of(&state, &asked)?,
+    };
+    let action = state.catalog.action(asked.feature.as_str()).ok_or(Problem::UnknownAction)?;
+    let units = asked.units.or_else(|| one_credit_of(action));
+    let charge = action.price(units).map_err(|reason| Fault::field("units", reason))?;
+    let limits = state.catalog.limits;
+    let spend = Spend { charge, agreed: None, limits, description: None };
+    let notes = Notes { reference: asked.generation_id, metadata: asked.metadata };
+    let command = command(user.account, key, Act::Spend(spend), notes);
+    match state.ledger.execute(command).await? {
+        Ok(receipt) => Ok(Json(consumed(&state, action, &receipt).await?).into_response()),
+        Err(refusal) => {
+            let problem = state.refused(refusal);
+            let remaining = available(&state, user.account).await?;
+            let said = json!({
+                "success": false,
+                "error": problem.to_string(),
+                "code": problem.code(),
+                "remainingCredits": remaining,
+            });
+            // Not as a problem: these pages look for `success`.
+            Ok((status_of(&problem), Refused, Json(said)).into_response())
+        }
+    }
+}
+
+async fn consumed(state: &AppState, action: &Action, receipt: &Receipt) -> Result<Consumed, Fault> {
+    let entry = &receipt.entry;
+    let remaining = available(state, entry.account).await?;
+    let units = entry.kind.charge().and_then(|charge| charge.units).map(Units::get);
+    let credit_info = match units.filter(|_| counts_tokens(action)) {
+        Some(tokens_used) => Some(CreditInfo {
+            tokens_used,
+            credits_remaining: remaining,
+            total_tokens_used: tokens(state, entry.account, None).await?,
+        }),
+        None => None,
+    };
+    let credits_used = -entry.delta();
+    Ok(Consumed { success: true, credits_used, remaining_credits: remaining, entry: entry.id(), credit_info })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryQuery {
+    #[serde(default)]
+    limit: Limit,
+    starting_after: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct HistoryAnswer {
+    history: Vec<HistoryItem>,
+    has_more: bool,
+}
+
+#[derive(Serialize)]
+pub struct HistoryItem {
+    id: EntryId,
+    /// `purchase`, or the entry's kind.
+    r#type: &'static str,
+    amount: i64,
+    balance: i64,
+    description: String,
+    generation_id: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+/// `GET /api/user/credits/history`
+pub async fn history(
+    State(state): State<AppState>,
+    session: Session,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Json<HistoryAnswer>, Fault> {
+    let user = member(&state, &session).await?;
+    let before = query.starting_after.map(|id| match id.parse::<EntryId>() {
+        Ok(id) if id.account == user.account => Ok(id.number),
+        _ => Err(Problem::UnknownCursor),
+    });
+    let Limit(limit) = query.limit;
+    let (before, all) = (before.transpose()?, Filter::default());
+    let mut entries = state.ledger.history(user.account, before, &all, limit + 1).await?.entries;
+    let has_more = entries.len() > limit;
+    entries.truncate(limit);
+    let history = entries.iter().map(|entry| HistoryItem::of(&state, entry)).collect();
+    Ok(Json(HistoryAnswer { history, has_more }))
+}
+
+impl HistoryItem {
+    fn of(state: &AppState, entry: &Entry) -> Self {
+        let is_purchase =
+            entry.kind == Kind::Grant && entry.opened.is_some_and(|opened| opened.source == Source::Pack);
+        Self {
+            id: entry.id(),
+            r#type: if is_purchase { "purchase" } else { entry.kind.as_str() },
+            amount: entry.delta(),
+            balance: entry.balance_after.get(),
+            description: title(entry, &state.catalog),
+            generation_id: entry.reference.as_ref().map(|reference| reference.as_str().to_owned()),
+            created_at: entry.at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageAnswer {
+    credits: i64,
+    tokens_used: TokensUsed,
+    monthly_reset_date: DateTime<Utc>,
+    is_subscribed: bool,
+    subscription_tier: &'static str,
+    subscription_ends_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize)]
+pub struct TokensUsed {
+    lifetime: i64,
+    monthly: i64,
+}
+
+/// `GET /api/user/usage`
+pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Json<UsageAnswer>, Fault> {
+    let user = member(&state, &session).await?;
+    let (month, next_month) = month_of(state.clock.now());
+    Ok(Json(UsageAnswer {
+        credits: available(&state, user.account).await?,
+        tokens_used: TokensUsed {
+            lifetime: tokens(&state, user.account, None).await?,
+            monthly: tokens(&state, user.account, Some(month)).await?,
+        },
+        monthly_reset_date: next_month,
+        is_subscribed: false,
+        subscription_tier: FREE,
+        subscription_ends_at: None,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminGrant {
+    user_id: UserId,
+    credits: Amount,
+    reason: Description,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Granted {
+    success: bool,
+    credits: Amount,
+    remaining_credits: i64,
+    entry: EntryId,
+}
+
+/// `POST /api/admin/credits/grant`
+pub async fn grant(
+    State(state): State<AppState>,
+    session: Session,
+    headers: HeaderMap,
+    body: Result<Body<AdminGrant>, Fault>,
+) -> Result<Json<Granted>, Fault> {
+    if member(&state, &session).await?.role != Role::Admin {
+        return Err(Problem::NotAnAdmin.into());
+    }
+    let Body(asked) = body?;
+    let found = people::find(&mut *state.pool.acquire().await?, asked.user_id).await?;
+    let account = found.ok_or(Problem::UnknownAccount)?.account;
+    let key = match idempotency_key(&headers)? {
+        Some(key) => key,
+        None => new_key(&state)?,
+    };
+    let grant = Grant {
+        amount: asked.credits,
+        source: Source::Bonus,
+        priority: Source::Bonus.default_priority(),
+        effective_at: None,
+        expires_at: None,
+        description: asked.reason,
+    };
+    let receipt = carry_out(&state, command(account, key, Act::Grant(grant), Notes::default())).await?;
+    let remaining_credits = available(&state, account).await?;
+    Ok(Json(Granted { success: true, credits: asked.credits, remaining_credits, entry: receipt.entry.id() }))
+}
+
+/// Marks an answer that is no problem though it is a refusal.
+#[derive(Clone)]
+pub struct Refused;
+
+impl axum::response::IntoResponseParts for Refused {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(
+        self,
+        mut parts: axum::response::ResponseParts,
+    ) -> Result<axum::response::ResponseParts, Self::Error> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
+async fn member(state: &AppState, session: &Session) -> Result<User, Fault> {
+    Ok(state.auth.current(session).await?.ok_or(Problem::SignedOut)?)
+}
+
+async fn available(state: &AppState, account: AccountId) -> Result<i64, Error> {
+    Ok(state.ledger.account(account).await?.available(state.clock.now()).get())
+}
+
+/// How many tokens an account has used, since a moment or ever.
+async fn tokens(state: &AppState, account: AccountId, from: Option<DateTime<Utc>>) -> Result<i64, Error> {
+    let filter = Filter { from, ..Filter::default() };
+    let rows = state.ledger.usage(account, &filter, USAGE_ROWS_MAX).await?;
+    let of_tokens = rows.iter().filter(|row| {
+        let action = row.action.as_deref().and_then(|key| state.catalog.action(key));
+        action.is_some_and(counts_tokens)
+    });
+    Ok(of_tokens.fold(0, |sum, row| sum.saturating_add(row.units)))
+}
+
+fn counts_tokens(action: &Action) -> bool {
+    matches!(&action.cost, Cost::PerUnit { unit, .. } if unit == TOKENS)
+}
+
+/// Who does not say how many takes what one credit pays for.
+fn one_credit_of(action: &Action) -> Option<Units> {
+    match action.cost {
+        Cost::PerUnit { units_per_credit, .. } => Some(units_per_credit),
+        Cost::Fixed(_) => None,
+    }
+}
+
+/// A generation is paid for once, however often its page asks.
+fn key_of(state: &AppState, asked: &Consume) -> Result<IdempotencyKey, Fault> {
+    let Some(generation) = &asked.generation_id else { return new_key(state) };
+    let digest = Sha256::digest(format!("{}\n{}", asked.feature, generation.as_str()));
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(IdempotencyKey::parse(&format!("generation-{digits}")).map_err(Error::internal)?)
+}
+
+fn new_key(state: &AppState) -> Result<IdempotencyKey, Fault> {
+    Ok(IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)?)
+}
+
+/// The first moments of the UTC month that `now` is in, and of the next.
+fn month_of(now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+    let first = NaiveDate::from_ymd_opt(now.year(), now.month(), 1).unwrap_or_default();
+    let next = first.checked_add_months(chrono::Months::new(1)).unwrap_or(first);
+    let midnight = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
+    (midnight(first), midnight(next))
+}

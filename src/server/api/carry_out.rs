@@ -1,0 +1,101 @@
+//! Handing a command to the ledger, and what is answered when it was carried out.
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::Fault;
+use crate::{
+    domain::{
+        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
+        catalog::{ActionKey, Units},
+        note::{Description, Metadata, Reference},
+    },
+    problem::Problem,
+    server::{AppState, Error},
+};
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// What was carried out, as an object that tells of its entry.
+pub struct Done<T> {
+    pub object: T,
+    /// It had been carried out before.
+    pub replayed: bool,
+}
+
+impl<T: Serialize> IntoResponse for Done<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.object)).into_response();
+        if self.replayed {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+impl<T> Done<T> {
+    pub fn of(receipt: &Receipt, object: impl FnOnce(&Entry) -> T) -> Self {
+        Self { object: object(&receipt.entry), replayed: receipt.replayed }
+    }
+
+    /// Of an entry that is of the kind which the command makes.
+    pub fn of_kind(receipt: &Receipt, object: impl FnOnce(&Entry) -> Option<T>) -> Result<Self, Fault> {
+        let object = object(&receipt.entry).ok_or_else(|| Error::internal("an answer of another kind"))?;
+        Ok(Self { object, replayed: receipt.replayed })
+    }
+}
+
+/// What its caller notes with a command.
+#[derive(Default)]
+pub struct Notes {
+    pub reference: Option<Reference>,
+    pub metadata: Option<Metadata>,
+}
+
+/// What is charged for, as a caller says it.
+pub struct Order {
+    pub action: Option<ActionKey>,
+    pub units: Option<Units>,
+    pub amount: Option<Amount>,
+    /// What the caller takes it to cost.
+    pub cost: Option<Amount>,
+}
+
+impl Order {
+    /// What it costs now.
+    pub fn charge(&self, state: &AppState) -> Result<Charge, Fault> {
+        match (&self.action, self.amount) {
+            (Some(action), None) => {
+                let action = state.catalog.action(action.as_str()).ok_or(Problem::UnknownAction)?;
+                action.price(self.units).map_err(|reason| Fault::field("units", reason))
+            }
+            (None, Some(_)) if self.units.is_some() => {
+                Err(Fault::field("units", "an amount is taken as it is: units go with an action"))
+            }
+            (None, Some(cost)) => Ok(Charge { action: None, units: None, cost }),
+            (None, None) => Err(Fault::field("action", "say what it is for: an action, or an amount")),
+            (Some(_), Some(_)) => {
+                Err(Fault::field("amount", "an action has its price: leave the amount out"))
+            }
+        }
+    }
+
+    pub fn spend(&self, state: &AppState, description: Option<Description>) -> Result<Spend, Fault> {
+        let charge = self.charge(state)?;
+        Ok(Spend { charge, agreed: self.cost.or(self.amount), limits: state.catalog.limits, description })
+    }
+}
+
+pub fn command(account: AccountId, key: IdempotencyKey, act: Act, notes: Notes) -> Command {
+    let Notes { reference, metadata } = notes;
+    Command { reference, metadata, ..Command::new(account, key, act) }
+}
+
+pub async fn carry_out(state: &AppState, command: Command) -> Result<Receipt, Fault> {
+    let answer = state.ledger.execute(command).await?;
+    Ok(answer.map_err(|refusal| state.refused(refusal))?)
+}

@@ -1,0 +1,355 @@
+//! What a call brings: its body, its query, its key, and the names of things in its path. Each is refused here, with
+//! the field that it is about, before anything is done.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::{HeaderMap, HeaderName, header, request::Parts},
+};
+use chrono::TimeDelta;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned},
+};
+use serde_json::{Value, error::Category, value::RawValue};
+use tokio::time::timeout;
+use utoipa::IntoParams;
+
+use super::Fault;
+use crate::{
+    domain::{AccountId, ExternalId, IdempotencyKey, Kind, note::Metadata},
+    problem::Problem,
+    server::AppState,
+};
+
+/// The largest single command is one with metadata of 8 kB.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// A thousand commands, and most of them have no metadata.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// For how long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A JSON body of at most `BYTES_MAX` bytes.
+pub struct Body<T, const BYTES_MAX: usize = BODY_BYTES_MAX>(pub T);
+
+impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<AppState> for Body<T, BYTES_MAX> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, Fault> {
+        if !is_json(request.headers()) {
+            return Err(Problem::NotJson.into());
+        }
+        read(&arrived::<BYTES_MAX>(request).await?).map(Self)
+    }
+}
+
+/// A JSON body, or none at all.
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalBody<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self, Fault> {
+        let is_json = is_json(request.headers());
+        let bytes = arrived::<BODY_BYTES_MAX>(request).await?;
+        match bytes.is_empty() {
+            true => Ok(Self(T::default())),
+            false if is_json => read::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default())),
+            false => Err(Problem::NotJson.into()),
+        }
+    }
+}
+
+/// All of a body, once it is here.
+async fn arrived<const BYTES_MAX: usize>(request: Request) -> Result<Bytes, Fault> {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > BYTES_MAX) {
+        return Err(Problem::TooLarge.into());
+    }
+    let read = timeout(BODY_TIMEOUT, to_bytes(request.into_body(), BYTES_MAX));
+    match read.await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // Longer than it may be, or broken off; whoever broke it off reads no answer.
+        Ok(Err(_)) => Err(Problem::TooLarge.into()),
+        Err(_) => Err(Problem::TooSlow.into()),
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let body = serde_path_to_error::deserialize(&mut json).map_err(|error| misread(&error))?;
+    json.end().map_err(|_| Problem::Malformed)?;
+    Ok(body)
+}
+
+/// The query of a URL.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Fault> {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
+        let read = serde_path_to_error::deserialize(pairs);
+        read.map(Self).map_err(|error| Fault::field(error.path().to_string(), error.inner()))
+    }
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `Idempotency` reads")]
+pub struct IdempotencyParam {
+    /// Your own name for this request: it is done once under it.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
+    idempotency_key: String,
+}
+
+/// By which a command is done once: the header `Idempotency-Key`.
+pub struct Idempotency(pub IdempotencyKey);
+
+impl FromRequestParts<AppState> for Idempotency {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Fault> {
+        idempotency_key(&parts.headers)?.map(Self).ok_or_else(|| Problem::IdempotencyKeyMissing.into())
+    }
+}
+
+/// The header `Idempotency-Key`, if it was sent.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
+    let Some(sent) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = sent.to_str().ok().and_then(|key| IdempotencyKey::parse(key).ok());
+    key.map(Some).ok_or_else(|| Problem::IdempotencyKeyInvalid.into())
+}
+
+/// How a caller names an account: by its id (`acct_…`), or by `ext_` and the host's own name for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountName {
+    Id(AccountId),
+    External(ExternalId),
+}
+
+impl AccountName {
+    /// The account. One that is named by its id may not exist; the ledger says so when it is asked.
+    pub async fn resolve(&self, state: &AppState) -> Result<AccountId, Fault> {
+        match self {
+            Self::Id(id) => Ok(*id),
+            Self::External(external_id) => Ok(state.accounts.named(external_id).await?),
+        }
+    }
+}
+
+impl TryFrom<String> for AccountName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if let Some(name) = text.strip_prefix("ext_") {
+            let name = ExternalId::try_from(name.to_owned());
+            return name.map(Self::External).map_err(|_| "ext_ is followed by 1 to 200 characters");
+        }
+        text.parse().map(Self::Id).map_err(|_| "an account is named acct_… or ext_…")
+    }
+}
+
+impl<'de> Deserialize<'de> for AccountName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+    }
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it describes what `AccountPath` reads")]
+pub struct AccountParam {
+    /// `acct_…`, or `ext_` and your own name for it.
+    account: String,
+}
+
+/// The account in a URL.
+pub struct AccountPath(pub AccountId);
+
+impl FromRequestParts<AppState> for AccountPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
+        let Path(name) =
+            Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::UnknownAccount)?;
+        let name = AccountName::try_from(name).map_err(|_| Problem::UnknownAccount)?;
+        Ok(Self(name.resolve(state).await?))
+    }
+}
+
+/// A kind of entry, by its word.
+#[derive(Clone, Copy, Debug)]
+pub struct KindName(pub &'static str);
+
+impl<'de> Deserialize<'de> for KindName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
+    }
+}
+
+impl TryFrom<String> for KindName {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let known = Kind::NAMES.into_iter().find(|known| *known == word);
+        known.map(Self).ok_or_else(|| format!("a kind is one of {}", Kind::NAMES.join(", ")))
+    }
+}
+
+/// How many items a list shows.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Limit(pub usize);
+
+impl Limit {
+    pub const MAX: usize = 100;
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl TryFrom<u64> for Limit {
+    type Error = String;
+
+    fn try_from(limit: u64) -> Result<Self, String> {
+        let limit = usize::try_from(limit).ok().filter(|limit| (1..=Self::MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| format!("a limit is between 1 and {}", Self::MAX))
+    }
+}
+
+/// A length of time, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Seconds(pub TimeDelta);
+
+impl TryFrom<i64> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(seconds: i64) -> Result<Self, Self::Error> {
+        TimeDelta::try_seconds(seconds).map(Self).ok_or("that is too long")
+    }
+}
+
+/// A line of text of at most `CHARS_MAX` characters, such as a name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Line<const CHARS_MAX: usize>(pub String);
+
+impl<const CHARS_MAX: usize> TryFrom<String> for Line<CHARS_MAX> {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_line = (1..=CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        let wrong = || format!("this is 1 to {CHARS_MAX} characters without control characters");
+        is_line.then_some(Self(text)).ok_or_else(wrong)
+    }
+}
+
+/// Metadata as it was sent, letter by letter. A key that stands twice in an object is refused: one reader would find
+/// its first value, and another its last.
+pub fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
+    let Some(sent) = Option::<Box<RawValue>>::deserialize(deserializer)? else { return Ok(None) };
+    let read = serde_json::from_str::<Value>(sent.get()).map_err(de::Error::custom)?;
+    if pairs_of(&read) != pairs_in(sent.get()) {
+        return Err(de::Error::custom("metadata has a key twice"));
+    }
+    Metadata::parse(sent.get()).map(Some).map_err(de::Error::custom)
+}
+
+/// How many pairs of a key and a value JSON has, each key of an object counted once.
+fn pairs_of(json: &Value) -> usize {
+    match json {
+        Value::Object(pairs) => pairs.len() + pairs.values().map(pairs_of).sum::<usize>(),
+        Value::Array(items) => items.iter().map(pairs_of).sum(),
+        _ => 0,
+    }
+}
+
+/// How many pairs stand in a text that is JSON: each has its colon, outside of quotes.
+fn pairs_in(json: &str) -> usize {
+    let (mut pairs, mut is_quoted, mut is_escaped) = (0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_quoted => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b':' if !is_quoted => pairs += 1,
+            _ => {}
+        }
+    }
+    pairs
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|sent| sent.to_str().ok()).unwrap_or_default();
+    let kind = sent.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+/// Not JSON at all, or JSON that says something else than it should.
+fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
+    let message = error.inner().to_string();
+    // The place in the text is that of what was read, which the path says better.
+    let message = message.split(" at line ").next().unwrap_or_default();
+    match error.inner().classify() {
+        Category::Data => Fault::field(error.path().to_string(), message),
+        _ if message == "number out of range" => Fault::field(error.path().to_string(), message),
+        _ => Problem::Malformed.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Sent {
+        #[serde(default, deserialize_with = "metadata")]
+        metadata: Option<Metadata>,
+    }
+
+    fn read(json: &str) -> Result<Option<Metadata>, serde_json::Error> {
+        serde_json::from_str::<Sent>(json).map(|sent| sent.metadata)
+    }
+
+    #[test]
+    fn metadata_is_kept_letter_by_letter() {
+        let text = r#"{ "a:b\"": [1.0, {"c":null}], "d":{} }"#;
+        let kept = read(&format!(r#"{{"metadata": {text}}}"#)).unwrap().unwrap();
+        assert_eq!(kept.as_str(), text);
+        assert!(read("{}").unwrap().is_none());
+        assert!(read(r#"{"metadata":null}"#).unwrap().is_none());
+    }
+
+    #[test]
+    fn metadata_in_which_a_key_stands_twice_is_refused_at_any_depth() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"c":2,"a":3}]}"#, r#"{"a":1,"\u0061":2}"#] {
+            assert!(read(&format!(r#"{{"metadata":{text}}}"#)).is_err(), "{text}");
+        }
+        for text in ["[]", "7", "\"a\""] {
+            assert!(read(&format!(r#"{{"metadata":{text}}}"#)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_named_by_its_id_or_by_its_hosts_name() {
+        let name = |text: &str| AccountName::try_from(text.to_owned());
+        let external = ExternalId::try_from("user 7".to_owned()).unwrap();
+        assert_eq!(name("ext_user 7"), Ok(AccountName::External(external)));
+        assert!(matches!(name("acct_00000000000000000000000000000007"), Ok(AccountName::Id(_))));
+        for text in ["ext_", "ext_a\0", "acct_7", "user_7", ""] {
+            assert!(name(text).is_err(), "{text:?}");
+        }
+    }
+}

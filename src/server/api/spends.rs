@@ -1,0 +1,231 @@
+//! Spending: what something would cost, and paying for it, one by one or many at once.
+
+use axum::{Json, extract::State};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{
+    Fault,
+    carry_out::{Done, Notes, Order, carry_out, command},
+    fault::{Failure, ProblemObject},
+    objects::{EntryObject, QuoteObject},
+    sent::{AccountName, BATCH_BYTES_MAX, Body, Idempotency, IdempotencyParam, metadata},
+};
+use crate::{
+    domain::{
+        Act, Amount, Command, IdempotencyKey,
+        catalog::{ActionKey, Units},
+        note::{Description, Metadata, Reference},
+    },
+    server::{AppState, layers::RequestId},
+};
+
+/// How many spends one request may bring.
+const BATCH_MAX: usize = 1_000;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewQuote {
+    /// `acct_…`, or `ext_` and your own name for it.
+    #[schema(value_type = String)]
+    account: AccountName,
+    /// One of the catalog's, or else an amount.
+    #[schema(value_type = Option<String>, example = "interior")]
+    action: Option<ActionKey>,
+    /// How many, where the action is priced by unit.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    units: Option<Units>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    amount: Option<Amount>,
+}
+
+/// Ask for a price
+///
+/// What an action or an amount would cost this account now, and which lots would pay. Writes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/quotes", tag = "Spending", security(("key" = ["read"])),
+    request_body = NewQuote,
+    responses(
+        (status = 200, description = "What it would cost, whether or not it is allowed.", body = QuoteObject),
+        (status = "default", response = Failure),
+    ),
+)]
+pub async fn quote(
+    State(state): State<AppState>,
+    Body(new): Body<NewQuote>,
+) -> Result<Json<QuoteObject>, Fault> {
+    let order = Order { action: new.action, units: new.units, amount: new.amount, cost: None };
+    let charge = order.charge(&state)?;
+    let account = new.account.resolve(&state).await?;
+    let account = state.ledger.account(account).await?;
+    let now = state.clock.now();
+    let quote = account.quote(charge.cost, &state.catalog.limits, now);
+    Ok(Json(QuoteObject::of(&account, quote, now, |refusal| state.refused(refusal))))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSpend {
+    /// `acct_…`, or `ext_` and your own name for it.
+    #[schema(value_type = String)]
+    account: AccountName,
+    /// One of the catalog's, or else an amount.
+    #[schema(value_type = Option<String>, example = "interior")]
+    action: Option<ActionKey>,
+    /// How many, where the action is priced by unit.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    units: Option<Units>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    amount: Option<Amount>,
+    /// What you take it to cost, such as what a quote said: at another price it is refused.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    cost: Option<Amount>,
+    /// Your own name for what this is about, such as a job's id.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    reference: Option<Reference>,
+    /// For readers of the history.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    description: Option<Description>,
+    /// A JSON object of at most 8 kB, kept as it is.
+    #[serde(default, deserialize_with = "metadata")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+}
+
+/// Spend
+///
+/// Takes the price of an action, or an amount: all of it or nothing. Sent again under its key it is done once.
+#[utoipa::path(
+    post, path = "/api/v1/spends", tag = "Spending", security(("key" = ["spend"])),
+    params(IdempotencyParam),
+    request_body = NewSpend,
+    responses(
+        (status = 201, description = "The entry. Sent again: the same, with `Idempotent-Replayed: true`.", body = EntryObject),
+        (status = 402, description = "Too few credits (429 where the catalog says so). Nothing was taken.", body = ProblemObject, content_type = "application/problem+json"),
+        (status = "default", response = Failure),
+    ),
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    Idempotency(key): Idempotency,
+    Body(new): Body<NewSpend>,
+) -> Result<Done<EntryObject>, Fault> {
+    let command = new.command(&state, key).await?;
+    Ok(Done::of(&carry_out(&state, command).await?, EntryObject::of))
+}
+
+impl NewSpend {
+    async fn command(self, state: &AppState, key: IdempotencyKey) -> Result<Command, Fault> {
+        let order = Order { action: self.action, units: self.units, amount: self.amount, cost: self.cost };
+        let spend = order.spend(state, self.description)?;
+        let account = self.account.resolve(state).await?;
+        let notes = Notes { reference: self.reference, metadata: self.metadata };
+        Ok(command(account, key, Act::Spend(spend), notes))
+    }
+}
+
+/// A spend among many: like one by itself, with its key beside it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSpend {
+    #[schema(value_type = String, min_length = 1, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
+    idempotency_key: IdempotencyKey,
+    /// `acct_…`, or `ext_` and your own name for it.
+    #[schema(value_type = String)]
+    account: AccountName,
+    #[schema(value_type = Option<String>)]
+    action: Option<ActionKey>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    units: Option<Units>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    amount: Option<Amount>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    cost: Option<Amount>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    reference: Option<Reference>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    description: Option<Description>,
+    #[serde(default, deserialize_with = "metadata")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewBatch {
+    #[schema(min_items = 1, max_items = 1000)]
+    spends: Vec<BatchSpend>,
+}
+
+/// What became of many spends, in their order.
+#[derive(Serialize, ToSchema)]
+pub struct Batch {
+    outcomes: Vec<Outcome>,
+}
+
+/// What became of one: as if it had been sent by itself.
+#[derive(Serialize, ToSchema)]
+pub struct Outcome {
+    #[schema(minimum = 200, maximum = 599)]
+    status: u16,
+    /// It had been carried out before.
+    replayed: bool,
+    entry: Option<EntryObject>,
+    #[schema(value_type = Option<ProblemObject>)]
+    problem: Option<Map<String, Value>>,
+}
+
+/// Spend many times at once
+///
+/// Each spend is done, or not, for itself; they share their way to the disk.
+#[utoipa::path(
+    post, path = "/api/v1/spends/batch", tag = "Spending", security(("key" = ["spend"])),
+    request_body = NewBatch,
+    responses(
+        (status = 200, description = "What became of each.", body = Batch),
+        (status = "default", response = Failure),
+    ),
+)]
+pub async fn create_batch(
+    State(state): State<AppState>,
+    request: RequestId,
+    Body(new): Body<NewBatch, BATCH_BYTES_MAX>,
+) -> Result<Json<Batch>, Fault> {
+    if !(1..=BATCH_MAX).contains(&new.spends.len()) {
+        return Err(Fault::field("spends", format!("a batch has 1 to {BATCH_MAX} spends")));
+    }
+    // Their commands first, so that those of one account reach the ledger in their order.
+    let mut commands = Vec::with_capacity(new.spends.len());
+    for spend in new.spends {
+        let (key, spend) = spend.apart();
+        commands.push(spend.command(&state, key).await);
+    }
+    let outcomes = commands.into_iter().map(async |command| {
+        let done = async { carry_out(&state, command?).await };
+        match done.await {
+            Ok(receipt) => Outcome {
+                status: 201,
+                replayed: receipt.replayed,
+                entry: Some(EntryObject::of(&receipt.entry)),
+                problem: None,
+            },
+            Err(fault) => {
+                let (problem, body) = fault.render(&state, request.get());
+                Outcome { status: problem.status(), replayed: false, entry: None, problem: Some(body) }
+            }
+        }
+    });
+    Ok(Json(Batch { outcomes: join_all(outcomes).await }))
+}
+
+impl BatchSpend {
+    /// The key, and the spend by itself.
+    fn apart(self) -> (IdempotencyKey, NewSpend) {
+        let Self { idempotency_key, account, action, units, amount, cost, reference, description, metadata } =
+            self;
+        let spend = NewSpend { account, action, units, amount, cost, reference, description, metadata };
+        (idempotency_key, spend)
+    }
+}

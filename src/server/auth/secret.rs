@@ -1,0 +1,16 @@
+//! Secrets that are shown once and kept as digests: 256 random bits, which nobody needs to slow down guessing at.
+
+use sha2::{Digest, Sha256};
+
+use crate::server::Error;
+
+/// `N` random bytes in hexadecimal digits.
+pub fn random_digits<const N: usize>() -> Result<String, Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::internal)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}

@@ -1,0 +1,30 @@
+//! The test clock: in a sandbox the time that the program goes by can be set, forward and back. It is kept with the
+//! database, so all processes go by it, and again after a restart. An account never goes back: the law refuses.
+
+use chrono::{DateTime, Utc};
+
+use super::{AppState, Error, jobs, store::test_clock};
+use crate::{domain::moment, problem::Problem};
+
+/// Goes by what was set, if this is a sandbox.
+pub async fn follow(state: &AppState) -> Result<(), Error> {
+    if state.is_sandbox {
+        state.clock.set(test_clock::read(&state.pool).await?);
+    }
+    Ok(())
+}
+
+/// Lets the time stand at `now`, or go on with the machine's, and writes down what fell due by then.
+pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Error> {
+    if !state.is_sandbox {
+        return Err(Problem::NotASandbox.into());
+    }
+    let now = now.map(moment::whole);
+    if !now.is_none_or(moment::is_kept) {
+        return Err(Problem::TimeOutOfRange.into());
+    }
+    test_clock::write(&state.pool, now).await?;
+    state.clock.set(now);
+    state.live.wake_all();
+    Ok(jobs::settle_all(&state.ledger).await?)
+}
