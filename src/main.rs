@@ -1,17 +1,18 @@
-//! The command line: serve, and what an operator does beside it.
+//! The program: it serves, or does what an operator asks of it (`arguments`).
+
+mod arguments;
 
 use std::{
     error::Error,
     future::IntoFuture,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
-    num::NonZeroU32,
     process::ExitCode,
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
     domain::{AccountId, Catalog, KeyId},
@@ -19,18 +20,12 @@ use scrip::{
     server::{
         AppState,
         auth::{self, ApiKeys, Credentials, NewKey},
-        catalog,
         clock::Clock,
         config::{Config, Database},
         demo, jobs,
         ledger::verify::verify,
         notify,
-        store::{
-            self,
-            api_keys::{ApiKey, Scope},
-            embedded::Embedded,
-            people::Role,
-        },
+        store::{self, api_keys::ApiKey, embedded::Embedded, people::Role},
         test_clock,
     },
 };
@@ -43,133 +38,10 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
+use self::arguments::{ApiKeyTask, Arguments, Job, Task};
+
 /// How long requests that are under way may take to finish once the program is asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A self-hosted credit system.
-#[derive(Parser)]
-#[command(version, disable_help_subcommand = true)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Option<Task>,
-}
-
-#[derive(Subcommand)]
-enum Task {
-    /// Serve the pages (the default)
-    Serve,
-    /// Bring the database up to date, and stop
-    Migrate,
-    /// Check the books: every entry, every lot, every hash; ends with status 1 where something is wrong
-    Verify {
-        /// Only this account (acct_…)
-        #[arg(long)]
-        account: Option<AccountId>,
-    },
-    /// Manage people who may administer
-    #[command(subcommand)]
-    Admin(AdminTask),
-    /// Manage the keys of host applications
-    #[command(subcommand)]
-    ApiKey(ApiKeyTask),
-    /// Manage the demo
-    #[command(subcommand)]
-    Demo(DemoTask),
-}
-
-#[derive(Subcommand)]
-enum AdminTask {
-    /// Make an admin; the password is read from SCRIP_ADMIN_PASSWORD or, without it, from the terminal
-    Create {
-        #[arg(long)]
-        email: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum ApiKeyTask {
-    /// Make a key, and print it: it is never shown again
-    Create {
-        /// What it is for, to tell it from others
-        #[arg(long)]
-        name: String,
-        /// What it may be used for; several times for several
-        #[arg(long = "scope", required = true, value_parser = scope)]
-        scopes: Vec<Scope>,
-        /// How many requests it may make in a minute
-        #[arg(long, default_value = "6000")]
-        requests_per_minute: NonZeroU32,
-    },
-    /// List all keys there ever were
-    List,
-    /// Make a key like another, which goes on for a while
-    Rotate {
-        /// The old one (key_…)
-        id: KeyId,
-        /// For how many hours the old one goes on
-        #[arg(long, default_value = "24")]
-        overlap_hours: u16,
-    },
-    /// End a key at once
-    Revoke {
-        /// Which one (key_…)
-        id: KeyId,
-    },
-}
-
-fn scope(word: &str) -> Result<Scope, String> {
-    let known = Scope::ALL.into_iter().find(|scope| scope.as_str() == word);
-    known.ok_or_else(|| format!("a scope is one of {}", Scope::ALL.map(Scope::as_str).join(", ")))
-}
-
-#[derive(Subcommand)]
-enum DemoTask {
-    /// Make a member with some history and an admin, with known passwords
-    Seed,
-}
-
-/// A task that has all it needs.
-enum Job {
-    Serve(Catalog),
-    Migrate,
-    Verify(Option<AccountId>),
-    CreateAdmin(Catalog, Credentials),
-    ManageKeys(ApiKeyTask),
-    SeedDemo(Catalog),
-}
-
-impl Task {
-    /// Asks what must be asked before anything is started, and refuses what should not be done.
-    fn prepare(self, config: &Config) -> Result<Job, Box<dyn Error>> {
-        let catalog = || catalog::load(&config.catalog);
-        Ok(match self {
-            Self::Serve => Job::Serve(catalog()?),
-            Self::Migrate => Job::Migrate,
-            Self::Verify { account } => Job::Verify(account),
-            Self::Admin(AdminTask::Create { email }) => {
-                let password = match std::env::var("SCRIP_ADMIN_PASSWORD") {
-                    Ok(password) => password,
-                    Err(_) => {
-                        rpassword::prompt_password("Password for the new admin (8 to 256 characters): ")
-                            .map_err(
-                                |_| "there is no terminal to ask for a password: set SCRIP_ADMIN_PASSWORD",
-                            )?
-                    }
-                };
-                Job::CreateAdmin(catalog()?, Credentials { email, password })
-            }
-            Self::ApiKey(task) => Job::ManageKeys(task),
-            Self::Demo(DemoTask::Seed) => {
-                if let Database::Given(_) = config.database {
-                    return Err("the demo's passwords are known to everybody, so it is made in a private \
-                                database only: unset DATABASE_URL"
-                        .into());
-                }
-                Job::SeedDemo(catalog()?)
-            }
-        })
-    }
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -212,7 +84,9 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
                 embedded = Embedded::start(data_dir) => embedded?,
                 () = stopped(stop.clone()) => return Ok(()),
             };
-            tracing::info!(url = embedded.url(), "the private PostgreSQL, for psql");
+            if is_server {
+                tracing::info!(url = embedded.url(), "the private PostgreSQL, for psql");
+            }
             let options = embedded.connect_options();
             (Some(embedded), options)
         }

@@ -18,7 +18,7 @@ pub enum Problem {
     // What was sent makes no sense.
     #[error("That request could not be read.")]
     Malformed,
-    #[error("That page of history does not exist. Start from the newest entries.")]
+    #[error("There is no such place in this list. Start from the newest.")]
     UnknownCursor,
     #[error("Enter a whole number from 1 to {}.", number(Amount::MAX.get()))]
     UnitsInvalid,
@@ -30,12 +30,14 @@ pub enum Problem {
     NotFound,
     #[error("There is no such account.")]
     UnknownAccount,
-    #[error("This form was sent from another site, so nothing was done.")]
+    #[error("This was sent from another site, so nothing was done.")]
     CrossSite,
 
     // What only calls of the HTTP API can get wrong; `errors` beside it name the fields.
     #[error("What was sent can be read, but not all of it is as it should be.")]
     Invalid,
+    #[error("There is no such call.")]
+    UnknownCall,
     #[error("This address takes other methods.")]
     MethodNotAllowed,
     #[error("It took too long until all of the request was here. Nothing was done.")]
@@ -96,7 +98,7 @@ pub enum Problem {
     PriceChanged { cost: Amount },
     #[error("You are signed in to another account now than when this was shown. Nothing was spent.")]
     OtherAccount,
-    #[error("This form was already used for something else. Nothing was done.")]
+    #[error("This was sent before, with other content. Nothing was done.")]
     KeyReused,
     #[error("The clock of this server is behind. Nothing was done.")]
     ClockBehind,
@@ -112,7 +114,7 @@ pub enum Problem {
     TooManyHolds { most: i64 },
     #[error("There is no such hold.")]
     UnknownHold,
-    #[error("This hold was captured or released already.")]
+    #[error("This hold has ended: it was captured, released, or ran out.")]
     HoldClosed,
     #[error("There is no such spend.")]
     UnknownSpend,
@@ -195,6 +197,28 @@ impl Problem {
         )
     }
 
+    /// Whether a call of the HTTP API may be answered with it, so that its reference explains it. What is new is
+    /// explained, unless it is said here that only pages tell it.
+    pub const fn is_told_by_calls(&self) -> bool {
+        !matches!(
+            self,
+            Self::UnitsInvalid
+                | Self::UnitsNotTaken
+                | Self::NotFound
+                | Self::LinkUsed
+                | Self::EmailMalformed
+                | Self::EmailTaken
+                | Self::PasswordLength
+                | Self::WrongCredentials
+                | Self::TooManyAttempts { .. }
+                | Self::OtherAccount
+                | Self::Offline
+                // No call claws back.
+                | Self::ClawbackTooLarge { .. }
+                | Self::ClawbackUnchanged { .. }
+        )
+    }
+
     /// The stable word for it.
     pub fn code(&self) -> String {
         let told = serde_json::to_value(self).unwrap_or_default();
@@ -212,6 +236,7 @@ impl Problem {
             Self::CrossSite | Self::ScopeMissing | Self::NotASandbox | Self::NotAnAdmin => 403,
             Self::NotFound
             | Self::UnknownAccount
+            | Self::UnknownCall
             | Self::UnknownAction
             | Self::UnknownHold
             | Self::UnknownSpend

@@ -27,7 +27,7 @@ use crate::{
     problem::Problem,
     server::{
         AppState,
-        api::{self, Fault, accounts, browser, grants, holds, openapi, product, spends},
+        api::{self, Fault, accounts, browser, grants, holds, openapi, product, reference, spends},
         auth::DatabaseSessions,
         caller::status_of,
         clock::Clock,
@@ -120,6 +120,9 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/{*rest}", any(no_such_call));
 
+    // Developers: a page to read, made of the description above
+    let reference = Router::new().route("/docs/api", get(reference::serve));
+
     // Files: the browser part and the style sheet, built beforehand
     let site = state.leptos.site_root.to_string();
     let files = Router::new()
@@ -144,24 +147,25 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .with_secure(secure)
         .with_expiry(Expiry::OnInactivity(SESSION_LIFE));
 
-    let problems = || from_fn_with_state(state.clone(), api::fault::render);
     pages
         .merge(functions)
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
-        .merge(products.layer(problems()))
+        .merge(products)
         .layer(sessions)
+        .layer(from_fn(layers::same_origin))
+        .merge(reference)
         // The files lie compressed beside themselves, where the build made them for others.
         .layer(CompressionLayer::new())
-        .merge(hosts.layer(problems()))
+        .merge(hosts)
         .merge(files)
         .merge(probes)
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), layers::identify))
                 .layer(from_fn(layers::harden))
+                .layer(from_fn_with_state(state.clone(), api::fault::render))
                 .layer(CatchPanicLayer::new())
-                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-                .layer(from_fn(layers::same_origin)),
+                .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT)),
         )
         .with_state(state)
 }
@@ -202,7 +206,7 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
 }
 
 async fn no_such_call() -> Fault {
-    Problem::NotFound.into()
+    Problem::UnknownCall.into()
 }
 
 /// The process runs.

@@ -27,6 +27,11 @@ const VISITORS: Record<string, (page: Page) => Promise<unknown>> = {
     await expect(alert(page, "is wrong")).toBeVisible();
   },
   "a page that is none": (page) => open(page, "/no/such/page"),
+  // Long, so it is looked at for long; nothing awakes there, since it has no scripts.
+  "the reference of the API": (page) => {
+    test.slow();
+    return page.goto("/docs/api#insufficient_credits");
+  },
 };
 
 const MEMBERS: typeof VISITORS = {

@@ -62,11 +62,9 @@ macro_rules! prefixed_id {
             type Err = NotAnId;
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
-                text.strip_prefix($prefix)
-                    .filter(|digits| digits.len() == 32)
-                    .and_then(|digits| Uuid::try_parse(digits).ok())
-                    .map(Self)
-                    .ok_or(NotAnId($prefix))
+                let id = text.strip_prefix($prefix).and_then(|digits| Uuid::try_parse(digits).ok()).map(Self);
+                // One thing has one name.
+                id.filter(|id| id.to_string() == text).ok_or(NotAnId($prefix))
             }
         }
 
@@ -224,6 +222,7 @@ mod tests {
             "acct_0193",
             "",
             "acct_0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
+            "acct_0193A1B2C3D47E5F8A9B0C1D2E3F4A5B",
         ] {
             assert_eq!(text.parse::<AccountId>(), Err(NotAnId("acct_")), "{text}");
         }

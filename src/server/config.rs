@@ -75,7 +75,7 @@ impl Config {
         let return_origins = return_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
         let return_origins = return_origins
             .map(|origin| match origin_of(origin) {
-                Some(read) if read == origin.trim_end_matches('/') => Ok(read),
+                Some(read) if read.eq_ignore_ascii_case(origin.trim_end_matches('/')) => Ok(read),
                 _ => Err(ConfigError::ReturnOrigins(origin.to_owned())),
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -99,8 +99,11 @@ impl Config {
 pub fn origin_of(url: &str) -> Option<String> {
     let uri = url.parse::<Uri>().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
-    Some(format!("{scheme}://{authority}"))
+    // Neither a name before the host nor a port that is no number.
+    let host = uri.host()?.to_ascii_lowercase();
+    let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    let origin = format!("{scheme}://{host}{port}");
+    (uri.authority()?.as_str().len() + "://".len() + scheme.len() == origin.len()).then_some(origin)
 }
 
 /// The address is not repeated in the error: it may hold a password.

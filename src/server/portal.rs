@@ -53,6 +53,6 @@ fn may_lead_back_to(state: &AppState, url: &str) -> bool {
     if !state.return_origins.is_empty() {
         return state.return_origins.contains(&origin);
     }
-    let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(ToOwned::to_owned));
+    let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
     state.is_sandbox && host.is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str()))
 }

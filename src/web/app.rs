@@ -80,6 +80,9 @@ fn Frame() -> impl IntoView {
         <footer class="footer">
             <p>"Scrip"</p>
             <p>"Every price is shown before anything is spent."</p>
+            <a href="/docs/api" rel="external">
+                "API reference"
+            </a>
         </footer>
     }
 }

@@ -2,13 +2,16 @@
 //! of its own, made by `#[sqlx::test]` on the server that DATABASE_URL names; `scripts/with-postgres` runs
 //! a command with one.
 
+mod api;
 mod embedded;
+mod guide;
 mod history;
 mod ledger;
 mod migration;
 mod outage;
 mod people;
 mod program;
+mod reference;
 mod spending;
 mod support;
 mod urls;

@@ -18,7 +18,7 @@ use crate::support::{Browser, PASSWORD};
 /// Far above what a start takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
-fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
+pub fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command
         .args(arguments)
@@ -39,7 +39,7 @@ async fn run(mut command: Command) -> (bool, String) {
 }
 
 /// Starts a server and waits until it says where it is.
-async fn serve(data_dir: &Path) -> (Child, String) {
+pub async fn serve(data_dir: &Path) -> (Child, String) {
     let mut server = scrip(data_dir, &[]).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let address = async {
@@ -54,7 +54,7 @@ async fn serve(data_dir: &Path) -> (Child, String) {
     (server, url)
 }
 
-async fn stop(mut server: Child) {
+pub async fn stop(mut server: Child) {
     let id = server.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).unwrap();
     kill_process(id, Signal::TERM).unwrap();
     let status = timeout(LONG, server.wait()).await.expect("it stops when asked to").unwrap();

@@ -105,7 +105,7 @@ async fn a_form_that_was_changed_after_it_was_used_is_refused(pool: PgPool) {
         }
     }
     let page = ada.confirm("/actions/complete?units=2000", &fields).await.text().await.unwrap();
-    assert!(page.contains("This form was already used for something else."), "{page}");
+    assert!(page.contains("This was sent before, with other content."), "{page}");
     assert!(ada.page("/credits").await.contains("9 of 10"));
 }
 

@@ -57,8 +57,19 @@ impl App {
         Self::start_with(pool, Clock::default(), CATALOG).await
     }
 
+    /// One that is no sandbox.
+    pub async fn start_live(pool: PgPool) -> Self {
+        let mut state = state(pool, Clock::default(), CATALOG).await;
+        state.is_sandbox = false;
+        state.return_origins = ["https://app.example.com".to_owned()].into();
+        Self::serve(state).await
+    }
+
     pub async fn start_with(pool: PgPool, clock: Clock, catalog: &str) -> Self {
-        let state = state(pool, clock, catalog).await;
+        Self::serve(state(pool, clock, catalog).await).await
+    }
+
+    async fn serve(state: AppState) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = router(state.clone(), false).into_make_service_with_connect_info::<SocketAddr>();

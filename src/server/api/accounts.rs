@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -15,11 +15,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Fault, csv, events,
     fault::Failure,
-    objects::{AccountObject, BalanceObject, EntryObject, LotObject, Page, UsageObject, kinds},
-    sent::{AccountParam, AccountPath, Body, KindName, Limit, Line, Query},
+    fields,
+    objects::{AccountObject, BalanceObject, EntryObject, LotObject, Page, UsageObject},
+    sent::{AccountParam, AccountPath, Body, KindName, Limit, Line, Moment, Query},
 };
 use crate::{
-    domain::{AccountId, EntryId, ExternalId, LotId, catalog::ActionKey},
+    domain::{AccountId, EntryId, ExternalId, LotId, catalog::ActionKey, note::Reference},
     problem::Problem,
     server::{
         AppState,
@@ -35,19 +36,22 @@ const USAGE_ROWS_MAX: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// Your own name for it: the same one means the same account.
-    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = fields::ExternalId)]
     external_id: ExternalId,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    /// For people who look at the account.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<Line<200>>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 254, pattern = r"^[^\p{Cc}]*$")]
+    /// For people who look at the account.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 254, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     email: Option<Line<254>>,
 }
 
 /// Make an account
 ///
-/// It gets what the catalog gives at sign-up. Where you have an account of this name, that one is the answer, as it is.
+/// It gets what the catalog gives at sign-up. Where you have an account of this name, that one is the answer, as it is, and
+/// nothing is granted again.
 #[utoipa::path(
-    post, path = "/api/v1/accounts", tag = "Accounts", security(("key" = ["spend"])),
+    post, operation_id = "create_account", path = "/api/v1/accounts", tag = "Accounts", security(("key" = ["spend"])),
     request_body = NewAccount,
     responses(
         (status = 201, description = "It was made.", body = AccountObject),
@@ -68,7 +72,7 @@ pub async fn create(
 
 /// Look at an account
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "get_account", path = "/api/v1/accounts/{account}", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam),
     responses(
         (status = 200, description = "The account.", body = AccountObject),
@@ -83,8 +87,10 @@ pub async fn show(
 }
 
 /// Look at a balance
+///
+/// What can be spent now, what is held, owed and still to come.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}/balance", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "get_balance", path = "/api/v1/accounts/{account}/balance", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam),
     responses(
         (status = 200, description = "What the account has at this moment.", body = BalanceObject),
@@ -114,7 +120,7 @@ pub struct LotsQuery {
 ///
 /// All that there ever were, newest first.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}/lots", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "list_lots", path = "/api/v1/accounts/{account}/lots", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam, LotsQuery),
     responses(
         (status = 200, description = "A page of lots.", body = Page<LotObject>),
@@ -147,22 +153,27 @@ pub struct EntriesQuery {
     /// The id of the last entry of the page before.
     starting_after: Option<String>,
     /// Only entries of this kind.
-    #[param(schema_with = kinds, required = false)]
+    #[param(value_type = Option<fields::EntryKind>)]
     kind: Option<KindName>,
     /// Only what was charged for this action.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
+    /// Only what bears this reference.
+    #[param(value_type = Option<fields::Reference>)]
+    reference: Option<Reference>,
     /// Only what happened at this moment or later.
-    from: Option<DateTime<Utc>>,
+    #[param(value_type = Option<fields::Time>)]
+    from: Option<Moment>,
     /// Only what happened before this moment.
-    to: Option<DateTime<Utc>>,
+    #[param(value_type = Option<fields::Time>)]
+    to: Option<Moment>,
 }
 
 /// List entries
 ///
 /// The account's history, newest first. With `Accept: text/csv` all entries that the filter admits come as one file.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}/entries", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "list_entries", path = "/api/v1/accounts/{account}/entries", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam, EntriesQuery),
     responses(
         (status = 200, description = "A page of entries.", content(
@@ -183,9 +194,10 @@ pub async fn entries(
     });
     let before = before.transpose()?;
     let kind = query.kind.map(|kind| kind.0);
-    let filter = Filter { kind, action: query.action, from: query.from, to: query.to };
-    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
-    if accepts.contains(csv::CONTENT_TYPE) {
+    let EntriesQuery { action, reference, from, to, .. } = query;
+    let (from, to) = (from.map(|from| from.0), to.map(|to| to.0));
+    let filter = Filter { kind, action, reference, from, to };
+    if csv::is_wanted(&headers) {
         return csv::history(state, account, before, filter).await;
     }
     let Limit(limit) = query.limit;
@@ -199,19 +211,21 @@ pub async fn entries(
 #[into_params(parameter_in = Query)]
 pub struct UsageQuery {
     /// Only this action.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
     /// Only what happened at this moment or later.
-    from: Option<DateTime<Utc>>,
+    #[param(value_type = Option<fields::Time>)]
+    from: Option<Moment>,
     /// Only what happened before this moment.
-    to: Option<DateTime<Utc>>,
+    #[param(value_type = Option<fields::Time>)]
+    to: Option<Moment>,
 }
 
 /// Look at usage
 ///
 /// What was spent, per month and action, newest month first.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}/usage", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "get_usage", path = "/api/v1/accounts/{account}/usage", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam, UsageQuery),
     responses(
         (status = 200, description = "One row for each month and action.", body = Page<UsageObject>),
@@ -224,7 +238,12 @@ pub async fn usage(
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<Page<UsageObject>>, Fault> {
     state.accounts.profile(account).await?;
-    let filter = Filter { kind: None, action: query.action, from: query.from, to: query.to };
+    let filter = Filter {
+        action: query.action,
+        from: query.from.map(|from| from.0),
+        to: query.to.map(|to| to.0),
+        ..Filter::default()
+    };
     let rows = state.ledger.usage(account, &filter, USAGE_ROWS_MAX + 1).await?;
     Ok(Json(Page::of(rows, USAGE_ROWS_MAX, UsageObject::from)))
 }
@@ -234,10 +253,10 @@ pub async fn usage(
 /// Server-sent events: `balance` with the balance as it is now, and again after each change. The event's id is the
 /// balance's version; who comes back with `Last-Event-ID` is told nothing older.
 #[utoipa::path(
-    get, path = "/api/v1/accounts/{account}/events", tag = "Accounts", security(("key" = ["read"])),
+    get, operation_id = "watch_balance", path = "/api/v1/accounts/{account}/events", tag = "Accounts", security(("key" = ["read"])),
     params(
         AccountParam,
-        ("Last-Event-ID" = Option<i64>, Header, description = "The version of the last balance that you have"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The version of the last balance that you have."),
     ),
     responses(
         (status = 200, description = "A stream of balances.", body = String, content_type = "text/event-stream"),
@@ -267,8 +286,9 @@ pub struct NewPortalSession {
 pub struct PortalSessionObject {
     /// Send your user's browser there. It works once.
     url: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = fields::AccountId)]
     account: AccountId,
+    /// Until when it works.
     expires_at: DateTime<Utc>,
 }
 
@@ -276,7 +296,7 @@ pub struct PortalSessionObject {
 ///
 /// Gives a URL that signs a browser in to this account's pages, once and within ten minutes.
 #[utoipa::path(
-    post, path = "/api/v1/accounts/{account}/portal-sessions", tag = "Accounts", security(("key" = ["spend"])),
+    post, operation_id = "create_portal_session", path = "/api/v1/accounts/{account}/portal-sessions", tag = "Accounts", security(("key" = ["spend"])),
     params(AccountParam),
     request_body = NewPortalSession,
     responses(

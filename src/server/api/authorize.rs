@@ -57,7 +57,9 @@ pub async fn authorize(
 }
 
 async fn key(state: &AppState, headers: &HeaderMap) -> Result<Arc<Key>, Fault> {
-    let sent = headers.get(header::AUTHORIZATION).ok_or(Problem::KeyMissing)?;
+    let mut sent = headers.get_all(header::AUTHORIZATION).iter();
+    // Of two nobody knows which is meant.
+    let (Some(sent), None) = (sent.next(), sent.next()) else { return Err(Problem::KeyMissing.into()) };
     let sent = sent.to_str().ok().and_then(|sent| sent.split_once(' '));
     let (_, key) =
         sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).ok_or(Problem::KeyMissing)?;

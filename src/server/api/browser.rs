@@ -123,7 +123,7 @@ pub async fn consume(
                 "remainingCredits": remaining,
             });
             // Not as a problem: these pages look for `success`.
-            Ok((status_of(&problem), Refused, Json(said)).into_response())
+            Ok((status_of(&problem), Json(said)).into_response())
         }
     }
 }
@@ -285,22 +285,6 @@ pub async fn grant(
     let receipt = carry_out(&state, command(account, key, Act::Grant(grant), Notes::default())).await?;
     let remaining_credits = available(&state, account).await?;
     Ok(Json(Granted { success: true, credits: asked.credits, remaining_credits, entry: receipt.entry.id() }))
-}
-
-/// Marks an answer that is no problem though it is a refusal.
-#[derive(Clone)]
-pub struct Refused;
-
-impl axum::response::IntoResponseParts for Refused {
-    type Error = std::convert::Infallible;
-
-    fn into_response_parts(
-        self,
-        mut parts: axum::response::ResponseParts,
-    ) -> Result<axum::response::ResponseParts, Self::Error> {
-        parts.extensions_mut().insert(self);
-        Ok(parts)
-    }
 }
 
 async fn member(state: &AppState, session: &Session) -> Result<User, Fault> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use csv::Writer;
@@ -16,7 +16,7 @@ use crate::{
     server::{AppState, Error, ledger::Filter},
 };
 
-pub const CONTENT_TYPE: &str = "text/csv";
+const CONTENT_TYPE: &str = "text/csv";
 
 /// How many entries are read at a time.
 const PIECE: usize = 1_000;
@@ -37,6 +37,15 @@ const COLUMNS: [&str; 14] = [
     "reference",
     "metadata",
 ];
+
+/// Whether a caller asks for CSV rather than JSON.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|accepts| accepts.to_str().ok());
+    accepted.flat_map(|accepts| accepts.split(',')).any(|kind| {
+        let (kind, weight) = kind.split_once(';').unwrap_or((kind, ""));
+        kind.trim().eq_ignore_ascii_case(CONTENT_TYPE) && !["q=0", "q=0.0"].contains(&weight.trim())
+    })
+}
 
 /// All entries from before `before` that the filter admits, newest first.
 pub async fn history(

@@ -14,10 +14,13 @@ use serde_json::{Map, Value};
 use utoipa::{ToResponse, ToSchema};
 use uuid::Uuid;
 
+use super::fields::ProblemCode;
 use crate::{
     problem::Problem,
     server::{AppState, Error, caller::status_of, layers::RequestId, store::api_keys::Scope},
 };
+
+const API: &str = "/api/";
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -51,11 +54,9 @@ pub struct ProblemObject {
     status: u16,
     /// What went wrong this time, in a sentence for people.
     detail: String,
-    /// Stable: programs go by it.
-    #[schema(example = "insufficient_credits")]
+    #[schema(value_type = ProblemCode)]
     code: String,
     /// By which the operator finds this request in the log; also in `X-Request-Id`.
-    #[schema(value_type = String)]
     request_id: Uuid,
     /// `invalid`: what is wrong with which fields.
     errors: Option<Vec<FieldFault>>,
@@ -69,30 +70,30 @@ pub struct ProblemObject {
     min_balance: Option<i64>,
     /// `insufficient_credits`: how much more would have to come in.
     shortfall: Option<i64>,
-    /// `insufficient_credits`: where the account's holder finds more.
+    /// `insufficient_credits`: where whoever is signed in to the account finds more; lead your own user there by a
+    /// portal session.
     topup_url: Option<String>,
     /// `price_changed`: what it costs now.
     cost: Option<i64>,
     /// `refund_too_large`: how much can still be refunded.
     refundable: Option<i64>,
-    /// `clawback_too_large`: how much the lot was granted.
-    granted: Option<i64>,
-    /// `clawback_unchanged`: how much is clawed back already.
-    total: Option<i64>,
     /// `too_many_holds`: how many may be open.
     most: Option<i64>,
     /// After how long it is worth trying again.
     retry_after_secs: Option<u64>,
     /// `internal`: the request's id.
-    #[schema(value_type = Option<String>)]
     reference: Option<Uuid>,
 }
 
-/// What a call answers with when it fails. Then nothing was done.
+/// What a call answers with when it fails.
 #[derive(ToResponse)]
-#[response(description = "A problem. Nothing was done.", content_type = "application/problem+json")]
+#[response(
+    description = "A problem. With a 4xx nothing was done. After a 500 or 503 that is not known: send it again, \
+                          under the same key.",
+    content_type = "application/problem+json"
+)]
 #[expect(dead_code, reason = "it describes what `render` makes")]
-pub struct Failure(#[to_schema] ProblemObject);
+pub struct Failure(ProblemObject);
 
 impl Fault {
     /// One field is not as it should be.
@@ -117,6 +118,7 @@ impl Fault {
     /// What a caller reads. The cause goes to the log.
     pub fn render(self, state: &AppState, request: Uuid) -> (Problem, Map<String, Value>) {
         let problem = self.error.into_problem(request);
+        debug_assert!(problem.is_told_by_calls(), "{} is for pages", problem.code());
         let mut body = match serde_json::to_value(&problem) {
             Ok(Value::Object(body)) => body,
             _ => Map::new(),
@@ -160,16 +162,21 @@ impl IntoResponse for Fault {
     }
 }
 
-/// Makes a problem of every answer that is a failure, ours or the framework's.
+/// Makes a problem of every answer of the API that is a failure, ours or the framework's.
 pub async fn render(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with(API) {
+        return next.run(request).await;
+    }
     let id = RequestId::of(request.extensions());
     let mut response = next.run(request).await;
     let fault = match response.extensions_mut().remove::<Arc<Fault>>().and_then(Arc::into_inner) {
         Some(fault) => fault,
         None => match response.status() {
-            StatusCode::NOT_FOUND => Problem::NotFound.into(),
+            StatusCode::FORBIDDEN => Problem::CrossSite.into(),
             StatusCode::METHOD_NOT_ALLOWED => Problem::MethodNotAllowed.into(),
-            status if status.is_server_error() => Error::internal("a failure without a cause").into(),
+            // It took too long, so nobody knows how it ended.
+            StatusCode::SERVICE_UNAVAILABLE => Problem::Unavailable.into(),
+            status if status.is_server_error() => Error::internal("a call panicked").into(),
             _ => return response,
         },
     };

@@ -1,7 +1,6 @@
 //! Giving credits and taking them away: grants, refunds, voids.
 
 use axum::extract::{Path, State};
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -9,8 +8,9 @@ use super::{
     Fault,
     carry_out::{Done, Notes, carry_out, command},
     fault::{Failure, ProblemObject},
-    objects::{EntryObject, LotObject, sources},
-    sent::{AccountParam, AccountPath, Body, Idempotency, IdempotencyParam, metadata},
+    fields,
+    objects::{EntryObject, LotObject},
+    sent::{AccountParam, AccountPath, Body, Idempotency, IdempotencyParam, Moment, metadata, source},
 };
 use crate::{
     domain::{
@@ -24,26 +24,31 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewGrant {
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000_000_000i64)]
+    /// How many credits.
+    #[schema(value_type = fields::Amount)]
     amount: Amount,
     /// Where they come from.
-    #[schema(schema_with = sources)]
+    #[serde(deserialize_with = "source")]
+    #[schema(value_type = fields::LotSource)]
     source: Source,
     /// Lots with a lower number are spent first. Without it 10 for packs, 30 for plans, 20 for the others.
+    #[schema(value_type = Option<fields::PriorityNumber>)]
     priority: Option<i16>,
     /// From when they can be spent; without it, now.
-    effective_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<fields::Time>)]
+    effective_at: Option<Moment>,
     /// When they lapse; without it, never.
-    expires_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<fields::Time>)]
+    expires_at: Option<Moment>,
     /// For readers of the history.
-    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = fields::Description)]
     reason: Description,
     /// Your own name for what this is about, such as an order's id.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Reference>)]
     reference: Option<Reference>,
     /// A JSON object of at most 8 kB, kept as it is.
     #[serde(default, deserialize_with = "metadata")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<fields::Metadata>)]
     metadata: Option<Metadata>,
 }
 
@@ -51,7 +56,7 @@ pub struct NewGrant {
 ///
 /// A new lot. Debt is paid from it first.
 #[utoipa::path(
-    post, path = "/api/v1/accounts/{account}/grants", tag = "Granting", security(("key" = ["grant"])),
+    post, operation_id = "create_grant", path = "/api/v1/accounts/{account}/grants", tag = "Granting", security(("key" = ["grant"])),
     params(
         AccountParam,
         IdempotencyParam,
@@ -72,8 +77,8 @@ pub async fn grant(
         amount: new.amount,
         source: new.source,
         priority: new.priority.map_or_else(|| new.source.default_priority(), Priority),
-        effective_at: new.effective_at,
-        expires_at: new.expires_at,
+        effective_at: new.effective_at.map(|at| at.0),
+        expires_at: new.expires_at.map(|at| at.0),
         description: new.reason,
     };
     let notes = Notes { reference: new.reference, metadata: new.metadata };
@@ -85,20 +90,20 @@ pub async fn grant(
 #[serde(deny_unknown_fields)]
 pub struct NewRefund {
     /// The entry of a spend or of a capture.
-    #[schema(value_type = String, example = "entry_0193a1b2c3d47e5f8a9b0c1d2e3f4a5b_7")]
+    #[schema(value_type = fields::EntryId)]
     spend: EntryId,
     /// Without it, all that has not been refunded yet.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
     /// For readers of the history.
-    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = fields::Description)]
     reason: Description,
     /// Your own name for what this is about.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Reference>)]
     reference: Option<Reference>,
     /// A JSON object of at most 8 kB, kept as it is.
     #[serde(default, deserialize_with = "metadata")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<fields::Metadata>)]
     metadata: Option<Metadata>,
 }
 
@@ -106,7 +111,7 @@ pub struct NewRefund {
 ///
 /// Gives credits back to the lots that they came from: all or a part, several times, never more than was taken.
 #[utoipa::path(
-    post, path = "/api/v1/refunds", tag = "Spending", security(("key" = ["spend"])),
+    post, operation_id = "create_refund", path = "/api/v1/refunds", tag = "Spending", security(("key" = ["spend"])),
     params(IdempotencyParam),
     request_body = NewRefund,
     responses(
@@ -131,7 +136,7 @@ pub async fn refund(
 #[serde(deny_unknown_fields)]
 pub struct NewVoid {
     /// For readers of the history.
-    #[schema(value_type = String, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = fields::Description)]
     reason: Description,
 }
 
@@ -139,7 +144,7 @@ pub struct NewVoid {
 ///
 /// Takes away what remains of it. Refused while a part of it is held.
 #[utoipa::path(
-    post, path = "/api/v1/lots/{lot}/void", tag = "Granting", security(("key" = ["grant"])),
+    post, operation_id = "void_lot", path = "/api/v1/lots/{lot}/void", tag = "Granting", security(("key" = ["grant"])),
     params(
         ("lot" = String, Path, description = "`lot_…`"),
         IdempotencyParam,

@@ -8,6 +8,7 @@ use super::{
     Fault,
     carry_out::{Done, Notes, Order, carry_out, command},
     fault::{Failure, ProblemObject},
+    fields,
     objects::{EntryObject, HoldObject},
     sent::{AccountName, Body, Idempotency, IdempotencyParam, OptionalBody, Seconds, metadata},
 };
@@ -25,31 +26,31 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewHold {
     /// `acct_…`, or `ext_` and your own name for it.
-    #[schema(value_type = String)]
+    #[schema(value_type = fields::AccountName)]
     account: AccountName,
     /// One of the catalog's, or else an amount.
-    #[schema(value_type = Option<String>, example = "interior")]
+    #[schema(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
     /// How many, where the action is priced by unit.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Units>)]
     units: Option<Units>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
     /// What you take it to cost, such as what a quote said: at another price it is refused.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     cost: Option<Amount>,
     /// After how many seconds it counts as released; 900 without it.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 86_400)]
+    #[schema(value_type = Option<fields::HoldSeconds>)]
     expires_in: Option<Seconds>,
     /// Your own name for what this is about, such as a job's id.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Reference>)]
     reference: Option<Reference>,
     /// For readers of the history.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Description>)]
     description: Option<Description>,
     /// A JSON object of at most 8 kB, kept as it is.
     #[serde(default, deserialize_with = "metadata")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<fields::Metadata>)]
     metadata: Option<Metadata>,
 }
 
@@ -57,7 +58,7 @@ pub struct NewHold {
 ///
 /// Sets the price of an action, or an amount, aside: nobody can spend it until the hold is captured or released.
 #[utoipa::path(
-    post, path = "/api/v1/holds", tag = "Holds", security(("key" = ["spend"])),
+    post, operation_id = "create_hold", path = "/api/v1/holds", tag = "Holds", security(("key" = ["spend"])),
     params(IdempotencyParam),
     request_body = NewHold,
     responses(
@@ -88,7 +89,7 @@ pub async fn create(
 pub struct NewCapture {
     /// What it came to; without it, what the hold says. What was held beyond it returns, what is missing is taken
     /// from what is available.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
 }
 
@@ -96,7 +97,7 @@ pub struct NewCapture {
 ///
 /// The work is done: takes what it came to, and returns the rest.
 #[utoipa::path(
-    post, path = "/api/v1/holds/{hold}/capture", tag = "Holds", security(("key" = ["spend"])),
+    post, operation_id = "capture_hold", path = "/api/v1/holds/{hold}/capture", tag = "Holds", security(("key" = ["spend"])),
     params(
         ("hold" = String, Path, description = "`hold_…`"),
         IdempotencyParam,
@@ -128,7 +129,7 @@ pub struct NewRelease {}
 ///
 /// The work came to nothing: returns all that was held.
 #[utoipa::path(
-    post, path = "/api/v1/holds/{hold}/release", tag = "Holds", security(("key" = ["spend"])),
+    post, operation_id = "release_hold", path = "/api/v1/holds/{hold}/release", tag = "Holds", security(("key" = ["spend"])),
     params(
         ("hold" = String, Path, description = "`hold_…`"),
         IdempotencyParam,

@@ -11,11 +11,13 @@ mod carry_out;
 mod csv;
 mod events;
 pub mod fault;
+mod fields;
 pub mod grants;
 pub mod holds;
 mod objects;
 pub mod openapi;
 pub mod product;
+pub mod reference;
 mod sent;
 pub mod spends;
 

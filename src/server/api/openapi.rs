@@ -8,12 +8,20 @@ use axum::{
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self,
+        self, HeaderBuilder, Object, RefOr, Schema, Type,
+        path::Parameter,
+        schema::{ArrayItems, SchemaType},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
-use super::{accounts, fault::Failure, grants, holds, product, spends};
+use super::{
+    accounts,
+    fault::{Failure, ProblemObject},
+    grants, holds, product, spends,
+};
+
+const PROBLEM: &str = "Problem";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -52,8 +60,8 @@ use super::{accounts, fault::Failure, grants, holds, product, spends};
         product::clock,
         product::set_clock,
     ),
-    components(responses(Failure)),
-    modifiers(&Keys),
+    components(schemas(ProblemObject), responses(Failure)),
+    modifiers(&Keys, &Answers),
 )]
 struct Description;
 
@@ -68,6 +76,92 @@ impl Modify for Keys {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme.build()));
     }
+}
+
+/// What is true of all answers.
+struct Answers;
+
+impl Modify for Answers {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for (name, schema) in &mut components.schemas {
+            if name == PROBLEM {
+                never_null(schema);
+            } else if !is_sent(name) {
+                always_there(schema);
+            }
+        }
+        for response in components.responses.values_mut() {
+            if let RefOr::T(failure) = response {
+                bears(
+                    failure,
+                    "Retry-After",
+                    "After how many seconds it is worth trying again, where that is known.",
+                );
+            }
+        }
+        let paths = document.paths.paths.values_mut();
+        let calls = paths.flat_map(|path| [&mut path.get, &mut path.post, &mut path.put]).flatten();
+        for call in calls {
+            let has_key =
+                call.parameters.iter().flatten().any(|parameter| is_named(parameter, "Idempotency-Key"));
+            for (status, response) in &mut call.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                bears(response, "X-Request-Id", "The request's name in the log.");
+                bears(response, "RateLimit", "How many requests the key has left: `\"key\";r=5999;t=1`.");
+                bears(response, "RateLimit-Policy", "How many it has in a minute: `\"key\";q=6000;w=60`.");
+                if has_key && status == "201" {
+                    bears(response, "Idempotent-Replayed", "`true` where it had been done before.");
+                }
+            }
+        }
+    }
+}
+
+fn is_named(parameter: &RefOr<Parameter>, name: &str) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.name == name)
+}
+
+/// Whether a shape is what a caller sends.
+fn is_sent(name: &str) -> bool {
+    name.starts_with("New") || name == "BatchSpend"
+}
+
+/// What a problem has not is left out.
+fn never_null(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(problem)) = schema else { return };
+    for field in problem.properties.values_mut() {
+        let types = match field {
+            RefOr::T(Schema::Object(field)) => &mut field.schema_type,
+            RefOr::T(Schema::Array(field)) => &mut field.schema_type,
+            _ => continue,
+        };
+        if let SchemaType::Array(types) = types {
+            types.retain(|kind| *kind != Type::Null);
+        }
+    }
+}
+
+/// Every field of an answer is always there, though it may be null; also of the items of a list.
+fn always_there(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            object.required = object.properties.keys().cloned().collect();
+            object.properties.values_mut().for_each(always_there);
+        }
+        RefOr::T(Schema::Array(list)) => {
+            if let ArrayItems::RefOrSchema(item) = &mut list.items {
+                always_there(item);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn bears(response: &mut openapi::Response, name: &str, description: &str) {
+    let text = Object::builder().schema_type(Type::String);
+    let header = HeaderBuilder::new().schema(Some(text)).description(Some(description)).build();
+    response.headers.insert(name.to_owned(), header.into());
 }
 
 /// The document.

@@ -5,7 +5,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Fault, fault::Failure, objects::CatalogObject, sent::Body};
+use super::{
+    Fault,
+    fault::Failure,
+    fields,
+    objects::CatalogObject,
+    sent::{Body, Moment},
+};
 use crate::{
     problem::Problem,
     server::{AppState, test_clock},
@@ -15,7 +21,7 @@ use crate::{
 ///
 /// What the product sells for credits, as it is in force.
 #[utoipa::path(
-    get, path = "/api/v1/catalog", tag = "Product", security(("key" = ["read"])),
+    get, operation_id = "get_catalog", path = "/api/v1/catalog", tag = "Product", security(("key" = ["read"])),
     responses(
         (status = 200, description = "The catalog.", body = CatalogObject),
         (status = "default", response = Failure),
@@ -35,8 +41,10 @@ pub struct TestClockObject {
 }
 
 /// Look at the test clock
+///
+/// The time that the program goes by, in a sandbox.
 #[utoipa::path(
-    get, path = "/api/v1/test/clock", tag = "Product", security(("key" = ["read"])),
+    get, operation_id = "get_test_clock", path = "/api/v1/test/clock", tag = "Product", security(("key" = ["read"])),
     responses(
         (status = 200, description = "The time that the program goes by.", body = TestClockObject),
         (status = "default", response = Failure),
@@ -54,8 +62,8 @@ pub async fn clock(State(state): State<AppState>) -> Result<Json<TestClockObject
 pub struct NewTime {
     /// Where the clock is to stand still; null: it goes by the machine's again.
     #[serde(deserialize_with = "Option::deserialize")]
-    #[schema(required = true)]
-    now: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<fields::Time>, required = true)]
+    now: Option<Moment>,
 }
 
 /// Set the test clock
@@ -63,7 +71,7 @@ pub struct NewTime {
 /// In a sandbox only, for the whole program, forward or back; it is kept when the program starts again. What fell due by
 /// then is written down. An account never goes back: what is dated before its last entry is refused (`clock_behind`).
 #[utoipa::path(
-    put, path = "/api/v1/test/clock", tag = "Product", security(("key" = ["admin"])),
+    put, operation_id = "set_test_clock", path = "/api/v1/test/clock", tag = "Product", security(("key" = ["admin"])),
     request_body = NewTime,
     responses(
         (status = 200, description = "The time that the program goes by now.", body = TestClockObject),
@@ -74,6 +82,6 @@ pub async fn set_clock(
     State(state): State<AppState>,
     Body(new): Body<NewTime>,
 ) -> Result<Json<TestClockObject>, Fault> {
-    test_clock::set(&state, new.now).await?;
+    test_clock::set(&state, new.now.map(|now| now.0)).await?;
     clock(State(state)).await
 }

@@ -1,25 +1,25 @@
 //! What a call brings: its body, its query, its key, and the names of things in its path. Each is refused here, with
 //! the field that it is about, before anything is done.
 
-use std::time::Duration;
+use std::{fmt, marker::PhantomData, time::Duration};
 
 use axum::{
     body::{Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, DeserializeOwned},
+    de::{self, DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::{Value, error::Category, value::RawValue};
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use super::Fault;
+use super::{Fault, fields};
 use crate::{
-    domain::{AccountId, ExternalId, IdempotencyKey, Kind, note::Metadata},
+    domain::{AccountId, ExternalId, IdempotencyKey, Kind, Source, moment, note::Metadata},
     problem::Problem,
     server::AppState,
 };
@@ -43,7 +43,7 @@ impl<T: DeserializeOwned, const BYTES_MAX: usize> FromRequest<AppState> for Body
         if !is_json(request.headers()) {
             return Err(Problem::NotJson.into());
         }
-        read(&arrived::<BYTES_MAX>(request).await?).map(Self)
+        read(&arrived::<BYTES_MAX>(request).await?).map(|Object(body)| Self(body))
     }
 }
 
@@ -58,7 +58,10 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalBody<T> {
         let bytes = arrived::<BODY_BYTES_MAX>(request).await?;
         match bytes.is_empty() {
             true => Ok(Self(T::default())),
-            false if is_json => read::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default())),
+            false if is_json => {
+                let body = read::<Option<Object<T>>>(&bytes)?;
+                Ok(Self(body.map(|Object(body)| body).unwrap_or_default()))
+            }
             false => Err(Problem::NotJson.into()),
         }
     }
@@ -87,6 +90,29 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     Ok(body)
 }
 
+/// What is read of a JSON object alone. (A struct by itself reads an array as well, its fields in their order.)
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnObject<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for AnObject<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(AnObject(PhantomData))
+    }
+}
+
 /// The query of a URL.
 pub struct Query<T>(pub T);
 
@@ -97,7 +123,10 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
         let read = serde_path_to_error::deserialize(pairs);
-        read.map(Self).map_err(|error| Fault::field(error.path().to_string(), error.inner()))
+        read.map(Self).map_err(|error| {
+            let message = error.inner().to_string();
+            Fault::field(place(error.path(), &message), message)
+        })
     }
 }
 
@@ -106,7 +135,7 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
 #[expect(dead_code, reason = "it describes what `Idempotency` reads")]
 pub struct IdempotencyParam {
     /// Your own name for this request: it is done once under it.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
+    #[param(rename = "Idempotency-Key", value_type = fields::Key)]
     idempotency_key: String,
 }
 
@@ -123,8 +152,11 @@ impl FromRequestParts<AppState> for Idempotency {
 
 /// The header `Idempotency-Key`, if it was sent.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
-    let Some(sent) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = sent.to_str().ok().and_then(|key| IdempotencyKey::parse(key).ok());
+    let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (Some(first), second) = (sent.next(), sent.next()) else { return Ok(None) };
+    // Of two nobody knows which is meant.
+    let key = first.to_str().ok().filter(|_| second.is_none());
+    let key = key.and_then(|key| IdempotencyKey::parse(key).ok());
     key.map(Some).ok_or_else(|| Problem::IdempotencyKeyInvalid.into())
 }
 
@@ -204,6 +236,13 @@ impl TryFrom<String> for KindName {
     }
 }
 
+/// Where a lot's credits come from, by its word.
+pub fn source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let wrong = || format!("a source is one of {}", Source::ALL.map(Source::as_str).join(", "));
+    Source::named(&word).ok_or_else(|| de::Error::custom(wrong()))
+}
+
 /// How many items a list shows.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u64")]
@@ -225,6 +264,25 @@ impl TryFrom<u64> for Limit {
     fn try_from(limit: u64) -> Result<Self, String> {
         let limit = usize::try_from(limit).ok().filter(|limit| (1..=Self::MAX).contains(limit));
         limit.map(Self).ok_or_else(|| format!("a limit is between 1 and {}", Self::MAX))
+    }
+}
+
+/// A time, as RFC 3339 writes it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Moment(pub DateTime<Utc>);
+
+impl TryFrom<String> for Moment {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        // What reads it is less strict than the standard in what stands between day and hour.
+        let is_one = text.as_bytes().get(10).is_some_and(|between| between.eq_ignore_ascii_case(&b'T'));
+        let read = DateTime::parse_from_rfc3339(&text).ok().filter(|_| is_one);
+        let moment = read.map(|time| moment::whole(time.to_utc())).filter(|time| moment::is_kept(*time));
+        moment.map(Self).ok_or(
+            "a time is RFC 3339, such as 2026-11-21T00:00:00Z, in the years 1 to 9999 (in a URL, + is %2B)",
+        )
     }
 }
 
@@ -293,8 +351,11 @@ fn pairs_in(json: &str) -> usize {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|sent| sent.to_str().ok()).unwrap_or_default();
-    let kind = sent.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
+    let (kind, parameter) = sent.split_once(';').unwrap_or((sent, ""));
+    let parameter = parameter.trim().to_ascii_lowercase();
+    kind.trim().eq_ignore_ascii_case("application/json")
+        && ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameter.as_str())
+        && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Not JSON at all, or JSON that says something else than it should.
@@ -303,9 +364,21 @@ fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     // The place in the text is that of what was read, which the path says better.
     let message = message.split(" at line ").next().unwrap_or_default();
     match error.inner().classify() {
-        Category::Data => Fault::field(error.path().to_string(), message),
-        _ if message == "number out of range" => Fault::field(error.path().to_string(), message),
+        Category::Data => Fault::field(place(error.path(), message), message),
+        _ if message == "number out of range" => Fault::field(place(error.path(), message), message),
         _ => Problem::Malformed.into(),
+    }
+}
+
+/// Where the field is that a message is about. One that is missing, or there twice, is not in the path yet.
+fn place(path: &serde_path_to_error::Path, message: &str) -> String {
+    let path = path.to_string();
+    let path = if path == "." { "" } else { &path };
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|start| message.strip_prefix(start));
+    match named.and_then(|rest| rest.split('`').next()) {
+        Some(name) if path.is_empty() => name.to_owned(),
+        Some(name) => format!("{path}.{name}"),
+        None => path.to_owned(),
     }
 }
 

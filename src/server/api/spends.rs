@@ -10,8 +10,9 @@ use super::{
     Fault,
     carry_out::{Done, Notes, Order, carry_out, command},
     fault::{Failure, ProblemObject},
+    fields,
     objects::{EntryObject, QuoteObject},
-    sent::{AccountName, BATCH_BYTES_MAX, Body, Idempotency, IdempotencyParam, metadata},
+    sent::{AccountName, BATCH_BYTES_MAX, Body, Idempotency, IdempotencyParam, Object, metadata},
 };
 use crate::{
     domain::{
@@ -29,15 +30,15 @@ const BATCH_MAX: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct NewQuote {
     /// `acct_…`, or `ext_` and your own name for it.
-    #[schema(value_type = String)]
+    #[schema(value_type = fields::AccountName)]
     account: AccountName,
     /// One of the catalog's, or else an amount.
-    #[schema(value_type = Option<String>, example = "interior")]
+    #[schema(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
     /// How many, where the action is priced by unit.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Units>)]
     units: Option<Units>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
 }
 
@@ -45,7 +46,7 @@ pub struct NewQuote {
 ///
 /// What an action or an amount would cost this account now, and which lots would pay. Writes nothing.
 #[utoipa::path(
-    post, path = "/api/v1/quotes", tag = "Spending", security(("key" = ["read"])),
+    post, operation_id = "create_quote", path = "/api/v1/quotes", tag = "Spending", security(("key" = ["read"])),
     request_body = NewQuote,
     responses(
         (status = 200, description = "What it would cost, whether or not it is allowed.", body = QuoteObject),
@@ -69,28 +70,28 @@ pub async fn quote(
 #[serde(deny_unknown_fields)]
 pub struct NewSpend {
     /// `acct_…`, or `ext_` and your own name for it.
-    #[schema(value_type = String)]
+    #[schema(value_type = fields::AccountName)]
     account: AccountName,
     /// One of the catalog's, or else an amount.
-    #[schema(value_type = Option<String>, example = "interior")]
+    #[schema(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
     /// How many, where the action is priced by unit.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Units>)]
     units: Option<Units>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
     /// What you take it to cost, such as what a quote said: at another price it is refused.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     cost: Option<Amount>,
     /// Your own name for what this is about, such as a job's id.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Reference>)]
     reference: Option<Reference>,
     /// For readers of the history.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Description>)]
     description: Option<Description>,
     /// A JSON object of at most 8 kB, kept as it is.
     #[serde(default, deserialize_with = "metadata")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<fields::Metadata>)]
     metadata: Option<Metadata>,
 }
 
@@ -98,7 +99,7 @@ pub struct NewSpend {
 ///
 /// Takes the price of an action, or an amount: all of it or nothing. Sent again under its key it is done once.
 #[utoipa::path(
-    post, path = "/api/v1/spends", tag = "Spending", security(("key" = ["spend"])),
+    post, operation_id = "create_spend", path = "/api/v1/spends", tag = "Spending", security(("key" = ["spend"])),
     params(IdempotencyParam),
     request_body = NewSpend,
     responses(
@@ -130,44 +131,46 @@ impl NewSpend {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchSpend {
-    #[schema(value_type = String, min_length = 1, max_length = 255, pattern = r"^[\x21-\x7e]*$")]
+    #[schema(value_type = fields::Key)]
     idempotency_key: IdempotencyKey,
     /// `acct_…`, or `ext_` and your own name for it.
-    #[schema(value_type = String)]
+    #[schema(value_type = fields::AccountName)]
     account: AccountName,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Units>)]
     units: Option<Units>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     amount: Option<Amount>,
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000i64)]
+    #[schema(value_type = Option<fields::Amount>)]
     cost: Option<Amount>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Reference>)]
     reference: Option<Reference>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^[^\p{Cc}]*$")]
+    #[schema(value_type = Option<fields::Description>)]
     description: Option<Description>,
     #[serde(default, deserialize_with = "metadata")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<fields::Metadata>)]
     metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBatch {
-    #[schema(min_items = 1, max_items = 1000)]
-    spends: Vec<BatchSpend>,
+    #[schema(value_type = Vec<BatchSpend>, min_items = 1, max_items = 1000)]
+    spends: Vec<Object<BatchSpend>>,
 }
 
 /// What became of many spends, in their order.
 #[derive(Serialize, ToSchema)]
 pub struct Batch {
+    /// One for each spend, in the order in which they were sent.
     outcomes: Vec<Outcome>,
 }
 
 /// What became of one: as if it had been sent by itself.
 #[derive(Serialize, ToSchema)]
 pub struct Outcome {
+    /// The status that it would have had by itself.
     #[schema(minimum = 200, maximum = 599)]
     status: u16,
     /// It had been carried out before.
@@ -179,9 +182,10 @@ pub struct Outcome {
 
 /// Spend many times at once
 ///
-/// Each spend is done, or not, for itself; they share their way to the disk.
+/// Each spend is done, or not, for itself, in no certain order; they share their way to the disk. A body that can't be
+/// read as a whole is refused as a whole.
 #[utoipa::path(
-    post, path = "/api/v1/spends/batch", tag = "Spending", security(("key" = ["spend"])),
+    post, operation_id = "create_spends", path = "/api/v1/spends/batch", tag = "Spending", security(("key" = ["spend"])),
     request_body = NewBatch,
     responses(
         (status = 200, description = "What became of each.", body = Batch),
@@ -196,9 +200,9 @@ pub async fn create_batch(
     if !(1..=BATCH_MAX).contains(&new.spends.len()) {
         return Err(Fault::field("spends", format!("a batch has 1 to {BATCH_MAX} spends")));
     }
-    // Their commands first, so that those of one account reach the ledger in their order.
+    // One after the other: a name that is not remembered takes a connection.
     let mut commands = Vec::with_capacity(new.spends.len());
-    for spend in new.spends {
+    for Object(spend) in new.spends {
         let (key, spend) = spend.apart();
         commands.push(spend.command(&state, key).await);
     }

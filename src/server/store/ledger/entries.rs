@@ -11,7 +11,7 @@ use super::{
     Bucket,
     entry_row::{EntryRow, letter_named},
 };
-use crate::domain::{AccountId, Entry, IdempotencyKey, Version, catalog::ActionKey};
+use crate::domain::{AccountId, Entry, IdempotencyKey, Version, catalog::ActionKey, note::Reference};
 
 /// The entries that answered the commands with these keys (each the digest of account and key).
 pub async fn answers(conn: &mut PgConnection, bucket: Bucket, keys: &[i64]) -> sqlx::Result<Vec<Arc<Entry>>> {
@@ -77,6 +77,7 @@ pub struct Filter {
     /// One of [`Kind::NAMES`].
     pub kind: Option<&'static str>,
     pub action: Option<ActionKey>,
+    pub reference: Option<Reference>,
     /// From this moment on.
     pub from: Option<DateTime<Utc>>,
     /// Before this moment.
@@ -88,6 +89,7 @@ impl Filter {
         let action = entry.kind.charge().and_then(|charge| charge.action.as_ref());
         self.kind.is_none_or(|kind| entry.kind.as_str() == kind)
             && (self.action.is_none() || self.action.as_ref() == action)
+            && (self.reference.is_none() || self.reference == entry.reference)
             && self.from.is_none_or(|from| entry.at >= from)
             && self.to.is_none_or(|to| entry.at < to)
     }
@@ -112,6 +114,7 @@ pub async fn history(
              and ($6::text is null or action = $6)
              and ($7::timestamptz is null or at >= $7)
              and ($8::timestamptz is null or at < $8)
+             and ($9::text is null or reference = $9)
            order by version desc
            limit $4"#,
         bucket.0,
@@ -122,6 +125,7 @@ pub async fn history(
         filter.action.as_ref().map(ActionKey::as_str),
         filter.from,
         filter.to,
+        filter.reference.as_ref().map(Reference::as_str),
     )
     .fetch_all(conn)
     .await?
