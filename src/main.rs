@@ -95,7 +95,10 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     let work = async {
         store::reach(&pool).await?;
         match job {
-            Job::Serve(catalog) => serve(open(&pool, catalog, &config).await?, &config, stop.clone()).await,
+            Job::Serve(catalog) => {
+                let (listener, config) = listen(config).await?;
+                serve(open(&pool, catalog, &config).await?, &config, listener, stop.clone()).await
+            }
             Job::Migrate => {
                 store::migrate(&pool).await?;
                 println!("The database is up to date.");
@@ -140,18 +143,24 @@ async fn open(pool: &PgPool, catalog: Catalog, config: &Config) -> Result<AppSta
     Ok(state)
 }
 
-async fn serve(
-    mut state: AppState,
-    config: &Config,
-    stop: watch::Receiver<bool>,
-) -> Result<(), Box<dyn Error>> {
+/// Where the server listens, and the settings with how it is reached there.
+async fn listen(mut config: Config) -> Result<(TcpListener, Config), Box<dyn Error>> {
     let wanted = config.leptos.site_addr;
     let listener = TcpListener::bind(wanted).await.map_err(|error| {
         format!("can't listen on {wanted} ({error}); set LEPTOS_SITE_ADDR to another address, such as 127.0.0.1:3005")
     })?;
     let address = listener.local_addr()?;
-    let url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    state.base_url = url.as_str().into();
+    config.base_url.get_or_insert_with(|| format!("http://{address}"));
+    Ok((listener, config))
+}
+
+async fn serve(
+    state: AppState,
+    config: &Config,
+    listener: TcpListener,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Box<dyn Error>> {
+    let (address, url) = (listener.local_addr()?, state.base_url.clone());
     let mut beside = JoinSet::new();
     beside.spawn(auth::sweep(state.pool.clone(), Clock::default()));
     beside.spawn(jobs::settle_due(state.ledger.clone()));

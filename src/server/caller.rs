@@ -17,6 +17,8 @@ use super::{AppState, Error, layers::RequestId, store::people::User};
 use crate::{domain::Entry, problem::Problem, text::query_value};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 
 /// Keeps what was typed into a form that failed, so that a browser without JavaScript can show it again.
 const TYPED_EMAIL: &str = "typed_email";
@@ -146,6 +148,14 @@ impl Caller {
         let cookies = self.parts.extensions.get::<Cookies>()?;
         let cookie = cookies.get(TYPED_EMAIL)?;
         percent_decode_str(cookie.value()).decode_utf8().ok().map(Into::into)
+    }
+
+    /// Whether a browser, or whoever shows links, only looks ahead: nobody has decided to go there.
+    pub fn looks_ahead(&self) -> bool {
+        let purposes = [SEC_PURPOSE, PURPOSE].map(|name| self.parts.headers.get(name));
+        let is_prefetch =
+            |purpose: &HeaderValue| purpose.to_str().is_ok_and(|told| told.contains("prefetch"));
+        self.parts.method == Method::HEAD || purposes.into_iter().flatten().any(is_prefetch)
     }
 
     /// Whether a page is being rendered, rather than a function called by one.

@@ -1,6 +1,6 @@
 //! What every request handler has at hand. Cheap to clone.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use leptos::config::LeptosOptions;
 use sqlx::PgPool;
@@ -19,7 +19,10 @@ use crate::{
 };
 
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// Behind one pointer: each layer of each route has the state, and a request clones them all.
+pub struct Parts {
     pub pool: PgPool,
     pub clock: Clock,
     pub catalog: Arc<Catalog>,
@@ -29,12 +32,20 @@ pub struct AppState {
     pub api_keys: ApiKeys,
     pub live: Live,
     /// How browsers reach the server; without a slash at the end.
-    pub base_url: Arc<str>,
-    pub return_origins: Arc<[String]>,
+    pub base_url: String,
+    pub return_origins: Vec<String>,
     pub is_sandbox: bool,
     pub behind_proxy: bool,
     /// Where the pages find their browser part.
     pub leptos: LeptosOptions,
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl AppState {
@@ -51,11 +62,11 @@ impl AppState {
         let accounts = Accounts::new(pool.clone(), clock.clone(), ledger.clone(), catalog.clone());
         let auth = Auth::new(pool.clone(), clock.clone(), accounts.clone());
         let listens_on = || format!("http://{}", config.leptos.site_addr);
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             api_keys: ApiKeys::new(pool.clone()),
             live: Live::default(),
-            base_url: config.base_url.clone().unwrap_or_else(listens_on).into(),
-            return_origins: config.return_origins.clone().into(),
+            base_url: config.base_url.clone().unwrap_or_else(listens_on),
+            return_origins: config.return_origins.clone(),
             is_sandbox: config.is_sandbox,
             behind_proxy: config.behind_proxy,
             leptos: config.leptos.clone(),
@@ -65,6 +76,6 @@ impl AppState {
             ledger,
             accounts,
             auth,
-        })
+        })))
     }
 }

@@ -2,13 +2,18 @@
 //! database, so all processes go by it, and again after a restart. An account never goes back: the law refuses.
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
 
 use super::{AppState, Error, jobs, store::test_clock};
 use crate::{domain::moment, problem::Problem};
 
+/// What is read of the clock and what is written is set in the same order.
+static SETTING: Mutex<()> = Mutex::const_new(());
+
 /// Goes by what was set, if this is a sandbox.
 pub async fn follow(state: &AppState) -> Result<(), Error> {
     if state.is_sandbox {
+        let _alone = SETTING.lock().await;
         state.clock.set(test_clock::read(&state.pool).await?);
     }
     Ok(())
@@ -23,8 +28,10 @@ pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Err
     if !now.is_none_or(moment::is_kept) {
         return Err(Problem::TimeOutOfRange.into());
     }
+    let alone = SETTING.lock().await;
     test_clock::write(&state.pool, now).await?;
     state.clock.set(now);
+    drop(alone);
     state.live.wake_all();
     Ok(jobs::settle_all(&state.ledger).await?)
 }

@@ -59,10 +59,10 @@ impl App {
 
     /// One that is no sandbox.
     pub async fn start_live(pool: PgPool) -> Self {
-        let mut state = state(pool, Clock::default(), CATALOG).await;
-        state.is_sandbox = false;
-        state.return_origins = ["https://app.example.com".to_owned()].into();
-        Self::serve(state).await
+        let return_origins = vec!["https://app.example.com".to_owned()];
+        let live = Config { is_sandbox: false, return_origins, ..config() };
+        let catalog = catalog::parse(CATALOG).unwrap();
+        Self::serve(AppState::new(pool, Clock::default(), catalog, &live).await.unwrap()).await
     }
 
     pub async fn start_with(pool: PgPool, clock: Clock, catalog: &str) -> Self {
@@ -106,7 +106,11 @@ pub const PASSWORD: &str = "correct horse battery";
 
 pub async fn state(pool: PgPool, clock: Clock, catalog: &str) -> AppState {
     let catalog = catalog::parse(catalog).unwrap();
-    let config = Config {
+    AppState::new(pool, clock, catalog, &config()).await.unwrap()
+}
+
+fn config() -> Config {
+    Config {
         database: Database::Private("unused".into()),
         catalog: "unused".into(),
         base_url: None,
@@ -114,8 +118,7 @@ pub async fn state(pool: PgPool, clock: Clock, catalog: &str) -> AppState {
         is_sandbox: true,
         behind_proxy: false,
         leptos: LeptosOptions::builder().output_name("scrip").build(),
-    };
-    AppState::new(pool, clock, catalog, &config).await.unwrap()
+    }
 }
 
 /// A browser: it keeps cookies and, where asked to, follows redirects.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -24,6 +24,7 @@ use crate::{
     problem::Problem,
     server::{
         AppState,
+        auth::Key,
         ledger::Filter,
         portal::{self, RETURN_URL_BYTES_MAX},
     },
@@ -266,10 +267,11 @@ pub async fn usage(
 pub async fn watch(
     State(state): State<AppState>,
     AccountPath(account): AccountPath,
+    Extension(key): Extension<Arc<Key>>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<i64>().ok());
-    events::stream(state, account, last).await
+    events::stream(state, key, account, last).await
 }
 
 #[derive(Deserialize, ToSchema)]

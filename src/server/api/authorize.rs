@@ -30,7 +30,7 @@ static CALLS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CALLS_MAX));
 /// Lets a call through that brings a key with this scope.
 pub async fn authorize(
     State((state, scope)): State<(AppState, Scope)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let key = match key(&state, request.headers()).await {
@@ -49,6 +49,7 @@ pub async fn authorize(
     let response = if !key.may(scope) {
         Fault::scope_missing(scope).into_response()
     } else if let Ok(_room) = CALLS.try_acquire() {
+        request.extensions_mut().insert(key);
         next.run(request).await
     } else {
         Fault::from(Problem::Overloaded).into_response()

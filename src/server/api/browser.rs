@@ -88,7 +88,8 @@ pub struct Consumed {
 pub struct CreditInfo {
     tokens_used: i64,
     credits_remaining: i64,
-    total_tokens_used: i64,
+    /// Null where it can't be read at the moment.
+    total_tokens_used: Option<i64>,
 }
 
 /// `POST /api/user/credits/consume`
@@ -112,7 +113,7 @@ pub async fn consume(
     let notes = Notes { reference: asked.generation_id, metadata: asked.metadata };
     let command = command(user.account, key, Act::Spend(spend), notes);
     match state.ledger.execute(command).await? {
-        Ok(receipt) => Ok(Json(consumed(&state, action, &receipt).await?).into_response()),
+        Ok(receipt) => Ok(Json(consumed(&state, action, &receipt).await).into_response()),
         Err(refusal) => {
             let problem = state.refused(refusal);
             let remaining = available(&state, user.account).await?;
@@ -128,20 +129,21 @@ pub async fn consume(
     }
 }
 
-async fn consumed(state: &AppState, action: &Action, receipt: &Receipt) -> Result<Consumed, Fault> {
+async fn consumed(state: &AppState, action: &Action, receipt: &Receipt) -> Consumed {
     let entry = &receipt.entry;
-    let remaining = available(state, entry.account).await?;
+    // It is done: what can't be read now is no reason to say otherwise.
+    let remaining = available(state, entry.account).await.unwrap_or(entry.balance_after.get());
     let units = entry.kind.charge().and_then(|charge| charge.units).map(Units::get);
     let credit_info = match units.filter(|_| counts_tokens(action)) {
         Some(tokens_used) => Some(CreditInfo {
             tokens_used,
             credits_remaining: remaining,
-            total_tokens_used: tokens(state, entry.account, None).await?,
+            total_tokens_used: tokens(state, entry.account, None).await.ok(),
         }),
         None => None,
     };
     let credits_used = -entry.delta();
-    Ok(Consumed { success: true, credits_used, remaining_credits: remaining, entry: entry.id(), credit_info })
+    Consumed { success: true, credits_used, remaining_credits: remaining, entry: entry.id(), credit_info }
 }
 
 #[derive(Deserialize)]
@@ -283,7 +285,8 @@ pub async fn grant(
         description: asked.reason,
     };
     let receipt = carry_out(&state, command(account, key, Act::Grant(grant), Notes::default())).await?;
-    let remaining_credits = available(&state, account).await?;
+    let after = receipt.entry.balance_after.get();
+    let remaining_credits = available(&state, account).await.unwrap_or(after);
     Ok(Json(Granted { success: true, credits: asked.credits, remaining_credits, entry: receipt.entry.id() }))
 }
 

@@ -84,8 +84,24 @@ impl Order {
         }
     }
 
-    pub fn spend(&self, state: &AppState, description: Option<Description>) -> Result<Spend, Fault> {
-        let charge = self.charge(state)?;
+    /// A spend at what it costs now. One that was made before under this key stays the same, also where the catalog has
+    /// no such action any more, or prices it otherwise.
+    pub async fn spend(
+        &self,
+        state: &AppState,
+        account: AccountId,
+        key: IdempotencyKey,
+        description: Option<Description>,
+    ) -> Result<Spend, Fault> {
+        let charge = match (self.charge(state), &self.action) {
+            (Err(fault), Some(action)) => {
+                let before = state.ledger.answered(account, key).await?;
+                let charged = before.as_ref().and_then(|entry| entry.kind.charge());
+                let Some(Charge { cost, .. }) = charged.cloned() else { return Err(fault) };
+                Charge { action: Some(action.clone()), units: self.units, cost }
+            }
+            (charge, _) => charge?,
+        };
         Ok(Spend { charge, agreed: self.cost.or(self.amount), limits: state.catalog.limits, description })
     }
 }

@@ -1,6 +1,6 @@
 //! Giving credits and taking them away: grants, refunds, voids.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -10,7 +10,9 @@ use super::{
     fault::{Failure, ProblemObject},
     fields,
     objects::{EntryObject, LotObject},
-    sent::{AccountParam, AccountPath, Body, Idempotency, IdempotencyParam, Moment, metadata, source},
+    sent::{
+        AccountParam, AccountPath, Body, Idempotency, IdempotencyParam, LotPath, Moment, metadata, source,
+    },
 };
 use crate::{
     domain::{
@@ -158,11 +160,11 @@ pub struct NewVoid {
 )]
 pub async fn void(
     State(state): State<AppState>,
-    Path(lot): Path<String>,
+    LotPath(lot): LotPath,
     Idempotency(key): Idempotency,
     Body(new): Body<NewVoid>,
 ) -> Result<Done<EntryObject>, Fault> {
-    let LotId { account, number } = lot.parse().map_err(|_| Problem::UnknownLot)?;
+    let LotId { account, number } = lot;
     let void = Void { lot: number, reason: new.reason };
     let done = carry_out(&state, command(account, key, Act::Void(void), Notes::default())).await;
     let receipt = done.map_err(|fault| fault.instead_of(&Problem::UnknownAccount, Problem::UnknownLot))?;

@@ -1,6 +1,6 @@
 //! Holds: credits set aside while work goes on whose outcome is not known.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -10,7 +10,7 @@ use super::{
     fault::{Failure, ProblemObject},
     fields,
     objects::{EntryObject, HoldObject},
-    sent::{AccountName, Body, Idempotency, IdempotencyParam, OptionalBody, Seconds, metadata},
+    sent::{AccountName, Body, HoldPath, Idempotency, IdempotencyParam, OptionalBody, Seconds, metadata},
 };
 use crate::{
     domain::{
@@ -73,12 +73,12 @@ pub async fn create(
     Body(new): Body<NewHold>,
 ) -> Result<Done<HoldObject>, Fault> {
     let order = Order { action: new.action, units: new.units, amount: new.amount, cost: new.cost };
-    let spend = order.spend(&state, new.description)?;
     let life = new
         .expires_in
         .map(|seconds| HoldLife::try_from(seconds.0).map_err(|reason| Fault::field("expires_in", reason)));
     let life = life.transpose()?.unwrap_or_default();
     let account = new.account.resolve(&state).await?;
+    let spend = order.spend(&state, account, key, new.description).await?;
     let notes = Notes { reference: new.reference, metadata: new.metadata };
     let command = command(account, key, Act::Hold(spend, life), notes);
     Done::of_kind(&carry_out(&state, command).await?, HoldObject::of)
@@ -111,11 +111,11 @@ pub struct NewCapture {
 )]
 pub async fn capture(
     State(state): State<AppState>,
-    Path(hold): Path<String>,
+    HoldPath(hold): HoldPath,
     Idempotency(key): Idempotency,
     OptionalBody(new): OptionalBody<NewCapture>,
 ) -> Result<Done<EntryObject>, Fault> {
-    let HoldId { account, number } = hold.parse().map_err(|_| Problem::UnknownHold)?;
+    let HoldId { account, number } = hold;
     let act = Act::Capture(Capture { hold: number, amount: new.amount });
     let command = command(account, key, act, Notes::default());
     Ok(Done::of(&carry_out(&state, command).await.map_err(of_hold)?, EntryObject::of))
@@ -143,11 +143,11 @@ pub struct NewRelease {}
 )]
 pub async fn release(
     State(state): State<AppState>,
-    Path(hold): Path<String>,
+    HoldPath(hold): HoldPath,
     Idempotency(key): Idempotency,
     OptionalBody(NewRelease {}): OptionalBody<NewRelease>,
 ) -> Result<Done<EntryObject>, Fault> {
-    let HoldId { account, number } = hold.parse().map_err(|_| Problem::UnknownHold)?;
+    let HoldId { account, number } = hold;
     let command = command(account, key, Act::Release(Release { hold: number }), Notes::default());
     Ok(Done::of(&carry_out(&state, command).await.map_err(of_hold)?, EntryObject::of))
 }

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 
 use super::{Fault, fields};
 use crate::{
-    domain::{AccountId, ExternalId, IdempotencyKey, Kind, Source, moment, note::Metadata},
+    domain::{AccountId, ExternalId, HoldId, IdempotencyKey, Kind, LotId, Source, moment, note::Metadata},
     problem::Problem,
     server::AppState,
 };
@@ -214,6 +214,32 @@ impl FromRequestParts<AppState> for AccountPath {
             Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::UnknownAccount)?;
         let name = AccountName::try_from(name).map_err(|_| Problem::UnknownAccount)?;
         Ok(Self(name.resolve(state).await?))
+    }
+}
+
+/// The hold in a URL.
+pub struct HoldPath(pub HoldId);
+
+impl FromRequestParts<AppState> for HoldPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
+        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        let hold = named.and_then(|Path(id)| id.parse().ok());
+        hold.map(Self).ok_or_else(|| Problem::UnknownHold.into())
+    }
+}
+
+/// The lot in a URL.
+pub struct LotPath(pub LotId);
+
+impl FromRequestParts<AppState> for LotPath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
+        let named = Path::<String>::from_request_parts(parts, state).await.ok();
+        let lot = named.and_then(|Path(id)| id.parse().ok());
+        lot.map(Self).ok_or_else(|| Problem::UnknownLot.into())
     }
 }
 

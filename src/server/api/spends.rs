@@ -120,8 +120,8 @@ pub async fn create(
 impl NewSpend {
     async fn command(self, state: &AppState, key: IdempotencyKey) -> Result<Command, Fault> {
         let order = Order { action: self.action, units: self.units, amount: self.amount, cost: self.cost };
-        let spend = order.spend(state, self.description)?;
         let account = self.account.resolve(state).await?;
+        let spend = order.spend(state, account, key, self.description).await?;
         let notes = Notes { reference: self.reference, metadata: self.metadata };
         Ok(command(account, key, Act::Spend(spend), notes))
     }

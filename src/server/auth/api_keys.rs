@@ -21,7 +21,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::{InMemoryState, NotKeyed},
 };
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
@@ -36,7 +36,7 @@ use crate::{
     },
 };
 
-/// How many keys there may be that are not revoked.
+/// How many keys there may be that are good for something.
 const KEYS_MAX: usize = 1_000;
 
 /// A change is heard of at once. After this the keys are read anew even so, lest a connection only seems to live.
@@ -63,7 +63,8 @@ pub struct ApiKeys {
     hears: Arc<AtomicBool>,
     /// How many were.
     changes: Arc<AtomicU64>,
-    reading: Arc<tokio::sync::Mutex<()>>,
+    /// Held by the one who reads for all that wait; when the last attempt failed, if one did.
+    reading: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone)]
@@ -128,8 +129,13 @@ impl ApiKeys {
 
     /// Makes a key. Its secret is told here, and nowhere else.
     pub async fn create(&self, new: NewKey) -> Result<(ApiKey, String), Error> {
-        let mut conn = self.pool.acquire().await?;
-        if store::unrevoked(&mut conn).await?.len() >= KEYS_MAX {
+        self.create_in(&mut *self.pool.acquire().await?, new).await
+    }
+
+    async fn create_in(&self, conn: &mut PgConnection, new: NewKey) -> Result<(ApiKey, String), Error> {
+        let now = self.clock.now();
+        let good = store::unrevoked(conn).await?.into_iter().filter(|(key, _)| key.is_good(now));
+        if good.count() >= KEYS_MAX {
             return Err(Error::internal(format!(
                 "there are {KEYS_MAX} keys, and may be no more: revoke some"
             )));
@@ -142,12 +148,12 @@ impl ApiKeys {
             prefix,
             scopes: new.scopes,
             requests_per_minute: new.requests_per_minute.get(),
-            created_at: self.clock.now(),
+            created_at: now,
             last_used_at: None,
             expires_at: None,
             revoked_at: None,
         };
-        store::insert(&mut conn, &key, &secret::digest(&whole)).await?;
+        store::insert(conn, &key, &secret::digest(&whole)).await?;
         Ok((key, whole))
     }
 
@@ -156,13 +162,16 @@ impl ApiKeys {
     pub async fn rotate(&self, id: KeyId, overlap: TimeDelta) -> Result<Option<(ApiKey, String)>, Error> {
         let now = self.clock.now();
         let mut conn = self.pool.acquire().await?;
-        let keys = store::all(&mut conn).await?;
+        let mut transaction = conn.begin().await?;
+        let keys = store::all(&mut transaction).await?;
         let Some(old) = keys.into_iter().find(|key| key.id == id && key.is_good(now)) else {
             return Ok(None);
         };
         let requests_per_minute = NonZeroU32::new(old.requests_per_minute).unwrap_or(NonZeroU32::MIN);
-        let new = self.create(NewKey { name: old.name, scopes: old.scopes, requests_per_minute }).await?;
-        store::expire(&mut conn, id, now + overlap).await?;
+        let like_it = NewKey { name: old.name, scopes: old.scopes, requests_per_minute };
+        let new = self.create_in(&mut transaction, like_it).await?;
+        store::expire(&mut transaction, id, now + overlap).await?;
+        transaction.commit().await?;
         Ok(Some(new))
     }
 
@@ -191,6 +200,13 @@ impl ApiKeys {
         Ok(Arc::clone(key))
     }
 
+    /// Whether a key that was good before still is.
+    pub async fn is_good_still(&self, key: &Key) -> Result<bool, Error> {
+        let known = self.known().await?;
+        let found = known.get(&key.facts.prefix).filter(|found| found.digest == key.digest);
+        Ok(found.is_some_and(|found| found.facts.is_good(self.clock.now())))
+    }
+
     /// From now on every change is heard of, until [`ApiKeys::hears_no_more`].
     pub fn hears(&self) {
         self.forget();
@@ -212,10 +228,20 @@ impl ApiKeys {
         if let Some(known) = self.remembered(asked_at) {
             return Ok(known);
         }
-        let _alone = self.reading.lock().await;
+        let mut failed_at = self.reading.lock().await;
         if let Some(known) = self.remembered(asked_at) {
             return Ok(known);
         }
+        // Those that waited while the database was away do not each wait for it again.
+        if failed_at.is_some_and(|failed_at| failed_at >= asked_at) {
+            return Err(Problem::Unavailable.into());
+        }
+        let read = self.read().await;
+        *failed_at = read.is_err().then(Instant::now);
+        read
+    }
+
+    async fn read(&self) -> Result<Arc<HashMap<String, Arc<Key>>>, Error> {
         let before = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         let (since, changes) = (Instant::now(), self.changes.load(Ordering::SeqCst));
         let mut by_prefix = HashMap::new();
@@ -294,7 +320,8 @@ impl Key {
             }
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(Problem::TooManyRequests { retry_after_secs: wait.as_secs().max(1) })
+                let whole_secs = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+                Err(Problem::TooManyRequests { retry_after_secs: whole_secs.max(1) })
             }
         }
     }

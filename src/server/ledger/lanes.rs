@@ -320,7 +320,8 @@ impl Worker {
         let (answers, accounts) =
             batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, &[]).await?;
         transaction.commit().await?;
-        self.changed.note(accounts.iter().filter(|account| account.has_unwritten()).map(Account::id));
+        // Also those on which nothing new was written: it may be that the answer to the first attempt was lost.
+        self.changed.note(accounts.iter().map(Account::id));
         accounts.iter().for_each(|account| self.memory.keep(account.continued()));
         self.conn = Some(conn);
         Ok(answers)

@@ -36,7 +36,11 @@ async fn hear_until_lost(state: &AppState) -> Result<(), Error> {
         match signal {
             Signal::Accounts(accounts) => accounts.into_iter().for_each(|account| state.live.wake(account)),
             Signal::ManyAccounts => state.live.wake_all(),
-            Signal::ApiKeys => state.api_keys.forget(),
+            Signal::ApiKeys => {
+                state.api_keys.forget();
+                // Streams are for those alone whose key is good.
+                state.live.wake_all();
+            }
             Signal::TestClock => {
                 test_clock::follow(state).await?;
                 state.live.wake_all();

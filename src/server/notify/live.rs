@@ -12,11 +12,16 @@ use crate::{domain::AccountId, problem::Problem};
 /// How many may watch at once in one process.
 const WATCHES_MAX: usize = 4_096;
 
+/// How many of them look at the ledger at the same moment: fewer than it has connections for readers, so that a change
+/// which wakes thousands does not keep others waiting.
+const LOOKS_MAX: usize = 3;
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Live {
     watched: Arc<Mutex<HashMap<AccountId, watch::Sender<()>>>>,
     room: Arc<Semaphore>,
+    looking: Arc<Semaphore>,
     closing: Arc<watch::Sender<bool>>,
 }
 
@@ -25,15 +30,20 @@ pub struct Live {
 pub struct Watch {
     live: Live,
     account: AccountId,
-    changes: watch::Receiver<()>,
+    /// `None` at the end.
+    changes: Option<watch::Receiver<()>>,
     closing: watch::Receiver<bool>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        let (watched, room) = (Arc::default(), Arc::new(Semaphore::new(WATCHES_MAX)));
-        Self { watched, room, closing: Arc::new(watch::channel(false).0) }
+        Self {
+            watched: Arc::default(),
+            room: Arc::new(Semaphore::new(WATCHES_MAX)),
+            looking: Arc::new(Semaphore::new(LOOKS_MAX)),
+            closing: Arc::new(watch::channel(false).0),
+        }
     }
 }
 
@@ -46,7 +56,7 @@ impl Live {
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
         let changes = self.watched().entry(account).or_insert_with(|| watch::channel(()).0).subscribe();
         let closing = self.closing.subscribe();
-        Ok(Watch { live: self.clone(), account, changes, closing, _room: room })
+        Ok(Watch { live: self.clone(), account, changes: Some(changes), closing, _room: room })
     }
 
     /// The account may have changed.
@@ -74,18 +84,28 @@ impl Live {
 impl Watch {
     /// Returns when the account may have changed since the last time. `false`: there is nothing more to watch.
     pub async fn changed(&mut self) -> bool {
+        let Some(changes) = &mut self.changes else { return false };
         tokio::select! {
-            changed = self.changes.changed() => changed.is_ok(),
+            changed = changes.changed() => changed.is_ok(),
             _ = self.closing.wait_for(|closing| *closing) => false,
         }
+    }
+
+    /// Does what reads the ledger, a few at a time.
+    pub async fn look<T>(&self, reading: impl Future<Output = T>) -> T {
+        // It fails only where the semaphore is closed, which nobody does.
+        let _turn = self.live.looking.acquire().await;
+        reading.await
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut watched = self.live.watched();
-        // This one still counts.
-        if watched.get(&self.account).is_some_and(|sender| sender.receiver_count() <= 1) {
+        let live = self.live.clone();
+        let mut watched = live.watched();
+        // Here, where nobody else counts at the same time.
+        self.changes = None;
+        if watched.get(&self.account).is_some_and(|sender| sender.receiver_count() == 0) {
             watched.remove(&self.account);
         }
     }
@@ -107,7 +127,7 @@ mod tests {
         let (mut one, mut other) = (live.watch(account(1)).unwrap(), live.watch(account(2)).unwrap());
         live.wake(account(1));
         assert!(one.changed().await);
-        assert!(!other.changes.has_changed().unwrap());
+        assert!(!other.changes.as_ref().unwrap().has_changed().unwrap());
         live.wake_all();
         assert!(one.changed().await && other.changed().await);
         live.close();

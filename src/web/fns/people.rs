@@ -46,6 +46,9 @@ pub async fn sign_out() -> Result<(), Problem> {
 pub async fn enter_portal(token: String) -> Result<(), Problem> {
     use crate::server::{caller::answer, portal};
     answer(|caller| async move {
+        if caller.looks_ahead() {
+            return Err(Problem::Unavailable.into());
+        }
         portal::enter(&caller.state, &caller.session, &token).await?;
         caller.lead_to(FIRST_PAGE);
         Ok(())

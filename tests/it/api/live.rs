@@ -60,7 +60,7 @@ impl Stream {
 /// The program with all that goes on beside it.
 fn beside(app: &App) -> [JoinHandle<()>; 2] {
     let (state, ledger) = (app.state.clone(), app.state.ledger.clone());
-    [tokio::spawn(notify::hear(state.clone())), tokio::spawn(notify::tell(state.pool, ledger))]
+    [tokio::spawn(notify::hear(state.clone())), tokio::spawn(notify::tell(state.pool.clone(), ledger))]
 }
 
 #[sqlx::test]

@@ -1,12 +1,12 @@
 //! A host sends its user to the pages of their account.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use scrip::server::clock::Clock;
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::host::Host;
-use crate::support::{App, CATALOG, noon};
+use crate::support::App;
 
 async fn way_in(host: &Host, account: &str) -> String {
     let body = json!({"return_url": "http://localhost:8080/account?tab=credits"});
@@ -37,14 +37,17 @@ async fn the_hosts_user_comes_in_spends_and_finds_the_way_back(pool: PgPool) {
 
 #[sqlx::test]
 async fn a_way_in_can_be_gone_once_and_within_ten_minutes(pool: PgPool) {
-    let clock = Clock::standing_at(noon());
-    let app = App::start_with(pool, clock.clone(), CATALOG).await;
+    let app = App::start(pool.clone()).await;
     let host = Host::of(&app).await;
     let id = host.account("ada", 0).await;
     let used = way_in(&host, &id).await;
     app.browser().get(&used).await;
     let stale = way_in(&host, &id).await;
-    clock.set(noon() + chrono::TimeDelta::minutes(10));
+    let left =
+        sqlx::query_scalar!("select min(expires_at) as \"end!\" from portal_sessions").fetch_one(&pool).await;
+    let left = left.unwrap() - Clock::default().now();
+    assert!((595..=600).contains(&left.num_seconds()), "{left}");
+    sqlx::query!("update portal_sessions set expires_at = now()").execute(&pool).await.unwrap();
     for path in [&used, &stale, "/portal/nonsense"] {
         let browser = app.browser();
         let page = browser.get(path).await;
@@ -52,6 +55,23 @@ async fn a_way_in_can_be_gone_once_and_within_ten_minutes(pool: PgPool) {
         assert!(page.text().await.unwrap().contains("used already, or is too old"), "{path}");
         assert_eq!(browser.get("/credits").await.url().path(), "/sign-in", "nobody is signed in");
     }
+}
+
+#[sqlx::test]
+async fn who_only_looks_ahead_does_not_use_a_way_in_up(pool: PgPool) {
+    let app = App::start(pool).await;
+    let host = Host::of(&app).await;
+    let path = way_in(&host, &host.account("ada", 0).await).await;
+    let browser = app.browser();
+    for request in [
+        browser.request(Method::HEAD, &path),
+        browser.request(Method::GET, &path).header("sec-purpose", "prefetch;prerender"),
+        browser.request(Method::GET, &path).header("purpose", "prefetch"),
+    ] {
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(browser.get("/credits").await.url().path(), "/sign-in", "nobody is signed in");
+    }
+    assert_eq!(browser.get(&path).await.url().path(), "/actions");
 }
 
 #[sqlx::test]
