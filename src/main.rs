@@ -30,6 +30,7 @@ use scrip::{
     },
 };
 use sqlx::PgPool;
+use tikv_jemallocator::Jemalloc;
 use tokio::{
     net::TcpListener,
     signal::{self, unix::SignalKind},
@@ -39,6 +40,11 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use self::arguments::{ApiKeyTask, Arguments, Job, Task};
+
+/// A request is thousands of small allocations on one thread and their ends on another; measured, this one takes half the
+/// time of the system's for a spend over HTTP.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// How long requests that are under way may take to finish once the program is asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::contest::Measure;
+use crate::measure::Measure;
 
 /// What one measurement came to. Waits are in milliseconds.
 #[derive(Clone, Copy)]
@@ -14,14 +14,27 @@ pub struct Sample {
     pub p999: Option<f64>,
     /// How many were not answered with what they asked for.
     pub refused: u64,
+    /// Where there was more than can be done.
+    pub excess: Option<Excess>,
     /// The share of the processors that was not ours meanwhile.
     pub others: Option<f64>,
+}
+
+/// What became of what was too much, from the first moment to the last.
+#[derive(Clone, Copy)]
+pub struct Excess {
+    /// Told when to come back.
+    pub turned_away: u64,
+    /// Without an answer.
+    pub lost: u64,
+    /// The most memory that the server had, in MiB.
+    pub peak_mb: Option<f64>,
 }
 
 impl Sample {
     /// Of somebody who tells no waits.
     pub fn of_rate(rate: f64) -> Self {
-        Self { rate, p50: None, p99: None, p999: None, refused: 0, others: None }
+        Self { rate, p50: None, p99: None, p999: None, refused: 0, excess: None, others: None }
     }
 }
 
@@ -75,10 +88,22 @@ impl Book {
         samples.filter_map(ratio).collect()
     }
 
-    /// The best rate of these so far.
-    pub fn best_rate(&self, of: impl Fn(Measure) -> bool) -> f64 {
-        let rates = self.0.iter().filter(|((measure, _), _)| of(*measure)).map(|(_, sample)| sample.rate);
-        rates.fold(0.0, f64::max)
+    /// How a measurement compares to the best of these in the same round.
+    pub fn ratio_to_best(&self, one: Measure, of: impl Fn(Measure) -> bool) -> Series {
+        let samples = self.0.range((one, 0)..=(one, usize::MAX));
+        let ratio = |((_, round), sample): (&(Measure, usize), &Sample)| {
+            let same = self.0.iter().filter(|((measure, in_round), _)| in_round == round && of(*measure));
+            let best = same.map(|(_, sample)| sample.rate).max_by(f64::total_cmp)?;
+            Some(sample.rate / best)
+        };
+        samples.filter_map(ratio).collect()
+    }
+
+    /// Which of these was the best so far.
+    pub fn best(&self, of: impl Fn(Measure) -> bool) -> Option<(Measure, f64)> {
+        let rates = self.0.iter().filter(|((measure, _), _)| of(*measure));
+        let rates = rates.map(|((measure, _), sample)| (*measure, sample.rate));
+        rates.max_by(|(_, one), (_, other)| one.total_cmp(other))
     }
 
     /// The most that others had of the processors during any of this.

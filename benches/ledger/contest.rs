@@ -1,6 +1,9 @@
-//! Everything that is measured once in every round, and how.
+//! Who takes part, and how each measurement of a round is made.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::{Rng, rngs::SmallRng};
 use rand_distr::{Distribution, Zipf};
@@ -8,21 +11,18 @@ use scrip::domain::AccountId;
 use tokio::time::sleep;
 
 use crate::{
-    age::Aged,
+    age::{Aged, Growth},
+    api::Api,
     book::{Book, Sample},
     cluster::Cluster,
+    hosts,
     house::{House, hold_and_capture, quote_once, spend_once},
     load::{closed, open},
+    measure::{MANY, MEASURES, Measure, READERS},
     others::Ticks,
     plan::Plan,
     yardsticks::Yardsticks,
 };
-
-/// How many callers there are where nothing else is said.
-pub const MANY: usize = 1_024;
-
-/// Readers share the pool of 16 connections; more would only wait for each other.
-pub const READERS: usize = 64;
 
 /// More of the processors than this has nobody else in a measurement that counts at once: the kernel's own
 /// work stays below it.
@@ -31,82 +31,6 @@ const TRIES: usize = 3;
 const OTHERS_GLANCE: Duration = Duration::from_millis(500);
 const OTHERS_WAIT: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Measure {
-    Tpcb,
-    NaiveUniform,
-    NaiveHot,
-    Bare,
-    Uniform(usize),
-    Zipf,
-    NinetyTen,
-    Hot(usize),
-    Holds,
-    Quotes,
-    HalfOfPeak,
-    Young,
-    Old,
-    OneLot,
-    ManyLots,
-}
-
-pub const MEASURES: [Measure; 22] = [
-    Measure::Tpcb,
-    Measure::NaiveUniform,
-    Measure::NaiveHot,
-    Measure::Bare,
-    Measure::Uniform(1),
-    Measure::Uniform(16),
-    Measure::Uniform(256),
-    Measure::Uniform(512),
-    Measure::Uniform(MANY),
-    Measure::Uniform(4_096),
-    Measure::HalfOfPeak,
-    Measure::Zipf,
-    Measure::NinetyTen,
-    Measure::Hot(256),
-    Measure::Hot(MANY),
-    Measure::Hot(4_096),
-    Measure::Holds,
-    Measure::Quotes,
-    Measure::Young,
-    Measure::Old,
-    Measure::OneLot,
-    Measure::ManyLots,
-];
-
-impl Measure {
-    /// What tables and plots call it.
-    pub fn name(self) -> String {
-        let callers = |callers: usize| match callers {
-            1 => "one caller".to_owned(),
-            _ => format!("{} callers", scrip::text::number(callers as i64)),
-        };
-        match self {
-            Self::Tpcb => "T: pgbench, TPC-B-like".to_owned(),
-            Self::NaiveUniform => "naive spend, uniform".to_owned(),
-            Self::NaiveHot => "naive spend, one hot account".to_owned(),
-            Self::Bare => "bare update, one caller".to_owned(),
-            Self::Uniform(many) => format!("uniform, {}", callers(many)),
-            Self::Zipf => format!("Zipf, {}", callers(MANY)),
-            Self::NinetyTen => format!("90/10, {}", callers(MANY)),
-            Self::Hot(many) => format!("hot, {}", callers(many)),
-            Self::Holds => format!("holds with capture, {}", callers(MANY)),
-            Self::Quotes => format!("quotes, {}", callers(READERS)),
-            Self::HalfOfPeak => "uniform, at half of the peak rate".to_owned(),
-            Self::Young => "uniform, young ledger".to_owned(),
-            Self::Old => "uniform, old ledger".to_owned(),
-            Self::OneLot => "hot account with one lot".to_owned(),
-            Self::ManyLots => "hot account with many lots".to_owned(),
-        }
-    }
-
-    /// Whether it is what others do, not Scrip.
-    pub fn is_a_yardstick(self) -> bool {
-        matches!(self, Self::Tpcb | Self::NaiveUniform | Self::NaiveHot | Self::Bare)
-    }
-}
-
 /// Everybody who takes part.
 pub struct Contest<'a> {
     pub cluster: &'a Cluster,
@@ -114,15 +38,24 @@ pub struct Contest<'a> {
     pub yardsticks: Yardsticks,
     pub house: House,
     pub aged: Aged,
+    pub api: Arc<Api>,
 }
 
 impl Contest<'_> {
+    /// Ends everything, and returns what the old ledger has grown by.
+    pub async fn close(self) -> Growth {
+        self.api.close().await;
+        self.house.close().await;
+        self.aged.close().await
+    }
+
     /// Everything once, beginning elsewhere in every round.
     pub async fn round(&self, round: usize, book: &mut Book) {
         let mut order = MEASURES;
         order.rotate_left(round * MEASURES.len() / self.plan.rounds);
         let is_wanted = |measure: &Measure| {
-            self.plan.only.as_ref().is_none_or(|only| measure.name().contains(only.as_str()))
+            let only = self.plan.only.as_ref();
+            only.is_none_or(|only| only.split('|').any(|only| measure.name().contains(only)))
         };
         for measure in order.into_iter().filter(is_wanted) {
             if let Some(sample) = self.measure_in_quiet(measure, book).await {
@@ -190,6 +123,7 @@ impl Contest<'_> {
         self.yardsticks.naive_uniform(&lap).await;
         self.yardsticks.bare(&lap).await;
         self.uniform(MANY, &lap).await;
+        hosts::spends(&self.api, MANY, &lap).await;
     }
 
     async fn measure(&self, measure: Measure, book: &Book) -> Option<Sample> {
@@ -233,10 +167,10 @@ impl Contest<'_> {
                 .await
             }
             Measure::HalfOfPeak => {
-                let peak = match book.best_rate(|measure| matches!(measure, Measure::Uniform(_))) {
+                let peak = match book.best(|measure| matches!(measure, Measure::Uniform(_))) {
+                    Some((_, peak)) => peak,
                     // The first of all: the peak is not known yet.
-                    0.0 => self.uniform(MANY, plan).await.rate,
-                    peak => peak,
+                    None => self.uniform(MANY, plan).await.rate,
                 };
                 let (ledger, accounts) = (self.house.ledger.clone(), self.house.accounts.clone());
                 open(peak / 2.0, plan, move |mut rng| {
@@ -251,6 +185,12 @@ impl Contest<'_> {
                 sample
             }
             Measure::Old => uniform(&self.aged.old, MANY, plan).await,
+            Measure::Http(_)
+            | Measure::HttpBatches(_)
+            | Measure::HttpHalfOfPeak
+            | Measure::HttpBalances
+            | Measure::HttpThrice
+            | Measure::HttpFlood => hosts::measure(&self.api, measure, plan, book).await,
         })
     }
 

@@ -151,8 +151,11 @@ fn grant(account: AccountId, credits: i64) -> Command {
 }
 
 fn key() -> IdempotencyKey {
-    let number = KEYS.fetch_add(1, Ordering::Relaxed);
-    IdempotencyKey::parse(&format!("bench-{number}")).expect("a key")
+    IdempotencyKey::parse(&new_key()).expect("a key")
+}
+
+pub fn new_key() -> String {
+    format!("bench-{}", KEYS.fetch_add(1, Ordering::Relaxed))
 }
 
 fn amount(credits: i64) -> Amount {

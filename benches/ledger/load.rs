@@ -107,6 +107,7 @@ fn sample(waits: &Histogram<u64>, took: Duration, refused: u64) -> Sample {
         p99: wait(0.99),
         p999: wait(0.999),
         refused,
+        excess: None,
         others: None,
     }
 }

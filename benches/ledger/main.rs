@@ -5,23 +5,29 @@
 //! callers; `contest` has the list of measurements, `book` their outcome, `plan` how long they last.
 
 mod age;
+mod api;
 mod book;
 mod cluster;
 mod contest;
+mod hosts;
 mod house;
+mod http;
 mod load;
+mod measure;
 mod others;
 mod plan;
 mod report;
+mod server;
 mod verification;
 mod yardsticks;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
 use crate::{
     age::{Aged, Updates},
+    api::Api,
     book::Book,
     cluster::Cluster,
     contest::Contest,
@@ -55,12 +61,15 @@ async fn run() {
     let yardsticks = Yardsticks::prepare(&cluster, &plan).await;
     let machine = Machine::look(&cluster, &yardsticks).await;
     println!("filling a ledger of {} accounts", plan.accounts);
-    let house = House::build(cluster.database("scrip"), plan.accounts, LOTS).await;
+    cluster.make_database("ledger", "template0").await;
+    let house = House::build(cluster.database("ledger"), plan.accounts, LOTS).await;
     println!("filling an old ledger of {} entries", plan.old_entries);
     let aged = Aged::prepare(&cluster, &plan, &house).await;
+    println!("filling a ledger behind a server");
+    let api = Arc::new(Api::prepare(&cluster, &plan).await);
     println!("everything is filled");
 
-    let contest = Contest { cluster: &cluster, plan: &plan, yardsticks, house, aged };
+    let contest = Contest { cluster: &cluster, plan: &plan, yardsticks, house, aged, api };
     contest.lap().await;
     let before = [Updates::of(&contest.house, "accounts").await, Updates::of(&contest.house, "lots").await];
     let mut book = Book::default();
@@ -69,8 +78,7 @@ async fn run() {
     }
 
     if plan.only.is_some() {
-        contest.house.close().await;
-        contest.aged.close().await;
+        contest.close().await;
         return cluster.stop().await;
     }
 
@@ -80,9 +88,7 @@ async fn run() {
     let hot_accounts = Updates::of(&contest.house, "accounts").await.hot_share_since(&before[0]);
     let hot_lots = Updates::of(&contest.house, "lots").await.hot_share_since(&before[1]);
 
-    let Contest { house, aged, .. } = contest;
-    house.close().await;
-    let growth = aged.close().await;
+    let growth = contest.close().await;
     cluster.stop().await;
     Results { plan, machine, book, growth, hot_accounts, hot_lots, verification }.write();
 }

@@ -1,7 +1,7 @@
 //! How much of the processors went to somebody else meanwhile, from what Linux tells of every process. A
 //! machine that is busy with other things measures those.
 
-use std::fs;
+use std::{fs, process::id};
 
 /// The processor time that was used up to a moment, in ticks.
 pub struct Ticks {
@@ -26,7 +26,7 @@ impl Ticks {
             let Some(process) = Process::read(&name) else { continue };
             if name.parse() == Ok(postmaster) {
                 ours += process.with_ended_children();
-            } else if process.parent == u64::from(postmaster) {
+            } else if process.parent == u64::from(postmaster) || process.parent == u64::from(id()) {
                 ours += process.own;
             }
         }

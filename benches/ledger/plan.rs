@@ -7,7 +7,7 @@ pub struct Plan {
     /// A look whether it works; its numbers mean little.
     pub is_quick: bool,
     pub rounds: usize,
-    /// Measured is only what has this in its name; then nothing is written.
+    /// Measured is only what has this in its name, or one of several with `|` between; then nothing is written.
     pub only: Option<String>,
     /// Not counted, before each measurement.
     pub lead: Duration,

@@ -1,13 +1,13 @@
 //! How long a verification of a whole ledger takes, and how much memory. It runs in a process of its own,
 //! this same program started again, so that the memory is its own.
 
-use std::{env, fs, process::Stdio, str::FromStr, time::Instant};
+use std::{env, process::Stdio, str::FromStr, time::Instant};
 
 use scrip::server::{ledger::verify::verify, store::connect};
 use sqlx::postgres::PgConnectOptions;
 use tokio::process::Command;
 
-use crate::{age::OLD, cluster::Cluster};
+use crate::{age::OLD, cluster::Cluster, server::peak_kb};
 
 /// What tells the program that it is the process of its own.
 const ADDRESS: &str = "SCRIP_BENCH_VERIFY";
@@ -47,12 +47,6 @@ pub async fn was_the_task() -> bool {
     let since = Instant::now();
     let report = verify(&connect(options), None, |_, _| {}).await.expect("a verification");
     let seconds = since.elapsed().as_secs_f64();
-    println!("{} {} {seconds} {}", report.entries, report.violations, peak_kb().unwrap_or_default());
+    println!("{} {} {seconds} {}", report.entries, report.violations, peak_kb("self").unwrap_or_default());
     true
-}
-
-/// The most that this process ever had in memory.
-fn peak_kb() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
 }

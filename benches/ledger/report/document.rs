@@ -3,9 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::{
+    api::{BATCH, CONNECTIONS_MAX},
     book::Sample,
-    contest::{MEASURES, Measure, READERS},
+    hosts::BALANCES,
+    measure::{MEASURES, Measure, READERS},
     plan::LOTS,
+    server::LOG,
 };
 
 use super::{
@@ -32,6 +35,7 @@ pub fn render(results: &Results) -> String {
     }
     text.push_str(&goals_table(results));
     text.push_str(&measured(results));
+    text.push_str(&excess(results));
     text.push_str(&age(results));
     text.push_str(&machine(results));
     text.push_str(&method(results));
@@ -76,6 +80,26 @@ fn measured(results: &Results) -> String {
             number(|sample| sample.p50),
             number(|sample| sample.p99),
             number(|sample| sample.p999),
+        );
+    }
+    text + "\n"
+}
+
+fn excess(results: &Results) -> String {
+    let mut text = String::from(
+        "## More than can be done\n\n| | spends a second | told to come back | lost | most memory, MiB |\n|---|---:|---:|---:|---:|\n",
+    );
+    for measure in [Measure::HttpThrice, Measure::HttpFlood] {
+        let number =
+            |number: fn(&Sample) -> Option<f64>| ranged(&results.book.series(measure, number), shown);
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            measure.name(),
+            number(|sample| Some(sample.rate)),
+            number(|sample| Some(sample.excess?.turned_away as f64)),
+            number(|sample| Some(sample.excess?.lost as f64)),
+            number(|sample| sample.excess?.peak_mb),
         );
     }
     text + "\n"
@@ -146,6 +170,16 @@ fn method(results: &Results) -> String {
            counted together with its capture; quotes are asked by {readers} callers.\n\
          - At half of the peak, callers come at a fixed rate, half of the best uniform one so far, whether or not \
            others are answered, and their wait counts from when they were to come.\n\
+         - Over HTTP: `scrip serve` in a process of its own, with `RUST_LOG={log}`, on a ledger of its own of as many \
+           accounts. Callers bring a key of the API, whose limit is never reached, and each spend a key of its own; \
+           connections are kept, with one request at a time on each. A batch has {batch} spends, its waits are those of \
+           the whole. After each measurement the ledger has as many more entries as spends were answered with 201.\n\
+         - The peak of `POST /spends` is its best rate so far, with the connections that it had. Beside half of it, \
+           {balances} balances a second are asked for; both at a fixed rate, as above. With 3 × its connections, who \
+           is told to come back does so after `Retry-After`, with the same key, and its wait ends when it is done. At \
+           3 × its rate, callers come whether or not others are answered, and do not come back; they share {most} \
+           connections, and wait where none is free. In both, spends are counted when they are answered; what was \
+           told to come back, what was lost and the memory are those of the whole measurement.\n\
          - Young and old: {aged} accounts with {lots} lots each, the same in both, and {young} entries (a fresh copy \
            in each round) or {old}, made by spends. Lots: one account with a single lot, one with {live} live and \
            {spent} spent ones.\n\
@@ -157,6 +191,10 @@ fn method(results: &Results) -> String {
         accounts = number(plan.accounts),
         lots = LOTS,
         readers = READERS,
+        log = LOG,
+        batch = BATCH,
+        balances = BALANCES,
+        most = number(CONNECTIONS_MAX),
         aged = number(plan.aged_accounts),
         young = number(plan.young_entries),
         old = number(plan.old_entries),

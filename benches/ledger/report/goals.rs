@@ -1,8 +1,8 @@
 //! What the ledger is to reach, and whether it does.
 
 use crate::{
-    book::{Book, Series},
-    contest::{MANY, Measure},
+    book::{Book, Sample, Series},
+    measure::{MANY, Measure},
 };
 
 use super::Results;
@@ -63,9 +63,37 @@ pub fn goals(results: &Results) -> Vec<Goal> {
     ));
     goals.push(times(Measure::Old, Measure::Young, AtLeast(0.9)));
     goals.push(times(Measure::ManyLots, Measure::OneLot, AtLeast(2.0 / 3.0)));
+    goals.extend(http_goals(book));
     let bytes = [results.growth.entries].into_iter().collect();
     goals.push(goal("entry of a spend, with its indexes".to_owned(), AtMost(220.0), "bytes", bytes));
     goals
+}
+
+/// Those of the HTTP API. Judged is the number of connections that did most.
+fn http_goals(book: &Book) -> Vec<Goal> {
+    use Bound::{AtLeast, AtMost};
+    let goal = |what: &str, bound, unit, measured| Goal { what: what.to_owned(), bound, unit, measured };
+    let best_to_t = |of: fn(Measure) -> bool| match book.best(of) {
+        Some((best, _)) => rates(book, best, Measure::Tpcb),
+        None => Series::default(),
+    };
+    let to_peak = |measure| book.ratio_to_best(measure, Measure::is_http);
+    let waits = book.series(Measure::HttpBalances, |sample| sample.p99);
+    let lost = |sample: &Sample| Some(sample.excess?.lost as f64);
+    let lost = [Measure::HttpThrice, Measure::HttpFlood].map(|measure| book.series(measure, lost).most());
+    vec![
+        goal("`POST /spends` to T", AtLeast(2.0), "×", best_to_t(Measure::is_http)),
+        goal("`POST /spends/batch`, spends to T", AtLeast(5.0), "×", best_to_t(Measure::is_http_batch)),
+        goal("p99 of `GET /balance` beside half of the peak of `POST /spends`", AtMost(5.0), "ms", waits),
+        goal(
+            "3 × the connections of the peak, spends to the peak",
+            AtLeast(0.9),
+            "×",
+            to_peak(Measure::HttpThrice),
+        ),
+        goal("3 × the rate of the peak, spends to the peak", AtLeast(0.9), "×", to_peak(Measure::HttpFlood)),
+        goal("of these, most without an answer", AtMost(0.0), "", lost.into_iter().flatten().collect()),
+    ]
 }
 
 fn rates(book: &Book, one: Measure, other: Measure) -> Series {

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
-use crate::contest::{MANY, Measure};
+use crate::measure::{MANY, Measure};
 
 use super::{Results, shown};
 
-const PLOTTED: [Measure; 13] = [
+const PLOTTED: [Measure; 15] = [
     Measure::Tpcb,
     Measure::NaiveUniform,
     Measure::NaiveHot,
@@ -21,6 +21,8 @@ const PLOTTED: [Measure; 13] = [
     Measure::Hot(MANY),
     Measure::Hot(4_096),
     Measure::Holds,
+    Measure::Http(256),
+    Measure::HttpBatches(16),
 ];
 
 const WIDTH: f64 = 820.0;
