@@ -116,7 +116,7 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
             }
             Job::ManageKeys(task) => {
                 store::migrate(&pool).await?;
-                manage_keys(&ApiKeys::new(pool.clone()), task).await
+                manage_keys(&ApiKeys::new(pool.clone()), task, &config.database).await
             }
             Job::SeedDemo(catalog) => seed_demo(&open(&pool, catalog, &config).await?).await,
         }
@@ -235,11 +235,16 @@ async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dy
     Ok(())
 }
 
-async fn manage_keys(keys: &ApiKeys, task: ApiKeyTask) -> Result<(), Box<dyn Error>> {
+async fn manage_keys(keys: &ApiKeys, task: ApiKeyTask, database: &Database) -> Result<(), Box<dyn Error>> {
+    // Another folder has another database, and its keys are good for nothing here.
+    let place = match database {
+        Database::Given(_) => "the database of DATABASE_URL".to_owned(),
+        Database::Private(folder) => format!("the private database in {}", folder.display()),
+    };
     let told = |(key, secret): (ApiKey, String)| {
         // Alone on the standard output, so that a script can take it.
         println!("{secret}");
-        eprintln!("{} is the key {}. It is not shown again.", key.id, key.name);
+        eprintln!("{} is the key {}, in {place}. It is not shown again.", key.id, key.name);
     };
     let unknown = |id: KeyId| format!("there is no key {id}, or not any more");
     match task {

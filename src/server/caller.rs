@@ -44,7 +44,7 @@ where
         return Err(Problem::Internal { reference: uuid::Uuid::nil() });
     };
     let request = RequestId::of(&parts.extensions);
-    let is_page = parts.method == Method::GET;
+    let is_page = is_page(&parts);
     let Some(session) = parts.extensions.get::<Session>().cloned() else {
         return Err(Error::internal("a request that passed no session layer").into_problem(request));
     };
@@ -95,7 +95,7 @@ impl Caller {
     /// Sends the browser to another page of ours.
     pub fn lead_to(&self, path: &str) {
         let path = local_path(path);
-        if self.parts.method == Method::GET {
+        if self.is_page() {
             self.response.set_status(StatusCode::FOUND);
             if let Ok(location) = HeaderValue::from_str(path) {
                 self.response.insert_header(header::LOCATION, location);
@@ -160,7 +160,7 @@ impl Caller {
 
     /// Whether a page is being rendered, rather than a function called by one.
     pub fn is_page(&self) -> bool {
-        self.parts.method == Method::GET
+        is_page(&self.parts)
     }
 
     /// The page that the person is looking at, as a path with its query; without what an earlier form left
@@ -177,6 +177,11 @@ impl Caller {
         let kept: Vec<&str> = query.filter(|pair| !pair.is_empty() && !pair.starts_with("__")).collect();
         if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), kept.join("&")) }
     }
+}
+
+/// A page is asked for, or at least its headers.
+fn is_page(parts: &Parts) -> bool {
+    matches!(parts.method, Method::GET | Method::HEAD)
 }
 
 pub fn status_of(problem: &Problem) -> StatusCode {

@@ -43,7 +43,7 @@ async fn a_cursor_that_means_nothing_is_a_page_that_says_so(pool: PgPool) {
     for cursor in ["nonsense", "0", "-1", "1.5", "", "99999999999999999999", "%00"] {
         let response = ada.get(&format!("/history?before={cursor}")).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{cursor}");
-        assert!(response.text().await.unwrap().contains("That page of history does not exist."), "{cursor}");
+        assert!(response.text().await.unwrap().contains("There is no such place in this list."), "{cursor}");
     }
     let beyond = ada.page("/history?before=9223372036854775807").await;
     assert_eq!(rows(&beyond), 1);

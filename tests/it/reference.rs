@@ -39,7 +39,14 @@ async fn the_reference_has_every_call_and_every_object(pool: PgPool) {
         }
     }
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
-        assert!(ids.contains(name.as_str()), "{name}");
+        // What is but a value is told of where it stands.
+        if let Some(words) = schema["enum"].as_array() {
+            assert!(
+                words.iter().all(|word| page.contains(&format!(">{}<", word.as_str().unwrap()))),
+                "{name}"
+            );
+        }
+        assert_eq!(ids.contains(name.as_str()), schema["properties"].is_object(), "{name}");
         for field in schema["properties"].as_object().into_iter().flatten().map(|(field, _)| field) {
             assert!(page.contains(&format!("<dt><code>{field}</code>")), "{name}.{field}");
         }

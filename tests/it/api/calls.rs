@@ -132,6 +132,7 @@ async fn a_hold_is_captured_for_what_the_work_came_to_or_released(pool: PgPool) 
     assert_eq!(released.status, 201, "{}", released.body);
     assert_eq!(balance().await, (8, 0));
     for hold in [
+        "%FF",
         "hold_00000000000000000000000000000007_1",
         &hold["entry"].as_str().unwrap().replace("entry", "hold"),
         "x",

@@ -89,6 +89,37 @@ async fn the_first_answer_stands_after_the_price_has_changed(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn the_first_answer_stands_after_the_action_is_sold_no_more_or_otherwise(pool: PgPool) {
+    let app = App::start(pool.clone()).await;
+    let host = Host::of(&app).await;
+    let id = host.account("ada", 0).await;
+    let orders = [
+        json!({"account": id, "action": "render"}),
+        json!({"account": id, "action": "complete", "units": 1}),
+    ];
+    let mut first = Vec::new();
+    for (order, key) in orders.iter().zip(["a", "b"]) {
+        first.push(host.command("/spends", key, order.clone()).await.ok());
+    }
+    let catalog = crate::support::CATALOG
+        .replace("key = \"render\"", "key = \"paint\"")
+        .replace("unit = \"tokens\"", "cost = 4")
+        .replace("units_per_credit = 2000", "");
+    let other = App::start_with(pool, scrip::server::clock::Clock::default(), &catalog).await;
+    let host = Host::of(&other).await;
+    for ((order, key), first) in orders.iter().zip(["a", "b"]).zip(first) {
+        let again = host.command("/spends", key, order.clone()).await;
+        assert!(again.is_replayed(), "{}", again.body);
+        assert_eq!(again.ok(), first);
+        let mut changed = order.clone();
+        changed["reference"] = "job".into();
+        assert_eq!(host.command("/spends", key, changed).await.problem(), (422, "key_reused"));
+        assert!([404, 422].contains(&host.command("/spends", "new", order.clone()).await.status.as_u16()));
+    }
+    assert_eq!(host.version(&id).await, 3);
+}
+
+#[sqlx::test]
 async fn a_refused_command_leaves_no_trace_so_its_key_may_succeed_later(pool: PgPool) {
     let app = App::start(pool).await;
     let host = Host::of(&app).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, Response};
-use scrip::server::notify;
+use scrip::server::{auth::ApiKeys, notify, store::api_keys::Scope};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::host::Host;
+use super::host::{Host, new_key};
 use crate::{
     program::{scrip, serve, stop},
     support::App,
@@ -126,6 +126,19 @@ async fn who_comes_back_is_told_nothing_older_than_what_they_have(pool: PgPool) 
     host.command("/spends", "2", json!({"account": id, "amount": 1})).await.ok();
     let (version, told) = ahead.next().await.unwrap();
     assert_eq!((version, &told["available"]), (3, &8.into()));
+    tasks.iter().for_each(JoinHandle::abort);
+}
+
+#[sqlx::test]
+async fn a_stream_ends_with_the_key_that_opened_it(pool: PgPool) {
+    let app = App::start(pool.clone()).await;
+    let tasks = beside(&app);
+    let id = Host::of(&app).await.account("ada", 0).await;
+    let (key, secret) = new_key(&pool, &[Scope::Read], 1_000).await;
+    let mut stream = Stream::open(&Host::at(&app.url, secret), &id, None).await;
+    stream.next().await.unwrap();
+    ApiKeys::new(pool).revoke(key.id).await.unwrap();
+    assert!(timeout(Duration::from_secs(5), stream.next()).await.expect("at once").is_none());
     tasks.iter().for_each(JoinHandle::abort);
 }
 

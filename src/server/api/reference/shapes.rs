@@ -22,8 +22,15 @@ impl Shapes {
         Self { objects: objects.unwrap_or_default(), codes }
     }
 
+    /// Those that are told of by their names; what is but a value is told of where it stands.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.objects.keys().map(String::as_str)
+        self.objects.keys().map(String::as_str).filter(|name| self.value(name).is_none())
+    }
+
+    /// What a named schema says of a value, if it is not of an object with fields.
+    fn value(&self, name: &str) -> Option<&Object> {
+        let is_sent_empty = |object: &&Object| is_sent(object) && object.properties.is_empty();
+        self.object(name).filter(|object| object.properties.is_empty() && !is_sent_empty(object))
     }
 
     pub fn object(&self, name: &str) -> Option<&Object> {
@@ -47,7 +54,7 @@ impl Shapes {
     /// What a value may be: "whole number, 1 to 100". Names of objects stand in backquotes, for [`Self::prose`].
     pub fn words(&self, schema: &RefOr<Schema>, tells_null: bool) -> String {
         if let Some(name) = self.name_of(schema) {
-            return format!("`{name}`");
+            return self.value(name).map_or_else(|| format!("`{name}`"), of_value);
         }
         let RefOr::T(schema) = schema else { return "anything".to_owned() };
         let (words, is_nullable) = match schema {
@@ -77,7 +84,7 @@ impl Shapes {
             let (code, href) = (part.to_owned(), format!("#{part}"));
             if place % 2 == 0 {
                 part.replace('\'', "’").into_any()
-            } else if self.objects.contains_key(part) {
+            } else if self.objects.contains_key(part) && self.value(part).is_none() {
                 view! { <a href=href>{title(part)}</a> }.into_any()
             } else if self.codes.contains(part) {
                 view! { <a href=href><code>{code}</code></a> }.into_any()
@@ -116,11 +123,31 @@ impl Shapes {
         let rows = object.properties.iter().map(|(name, schema)| {
             let is_required = object.required.contains(name);
             let words = self.words(schema, !is_sent || is_required);
-            let (description, example) = told(schema);
+            let (description, example) = self.told(schema);
             let words = with(words, example.map(|example| format!("such as `{example}`")));
             self.row(name, is_sent && is_required, &words, description)
         });
         view! { <dl class="rows">{rows.collect_view()}</dl> }
+    }
+
+    /// The description and the example of a field, or else of the value that it is.
+    fn told<'a>(&'a self, schema: &'a RefOr<Schema>) -> (Option<&'a str>, Option<String>) {
+        match schema {
+            RefOr::Ref(reference) => {
+                let value = self.name_of(schema).and_then(|name| self.value(name));
+                let (of_value, example) = value.map(of_object).unwrap_or_default();
+                (Some(reference.description.as_str()).filter(|text| !text.is_empty()).or(of_value), example)
+            }
+            RefOr::T(Schema::Object(object)) => of_object(object),
+            RefOr::T(Schema::Array(array)) => (array.description.as_deref(), None),
+            // The description of an object that may be null stands beside the object's name.
+            RefOr::T(Schema::OneOf(one_of)) => {
+                let told = one_of.items.iter().map(|item| self.told(item)).find(|told| told.0.is_some());
+                let (description, example) = told.unwrap_or_default();
+                (one_of.description.as_deref().or(description), example)
+            }
+            RefOr::T(_) => (None, None),
+        }
     }
 }
 
@@ -142,23 +169,12 @@ fn may_be_null(kind: &SchemaType) -> bool {
     matches!(kind, SchemaType::Array(kinds) if kinds.contains(&Type::Null))
 }
 
-/// The description and the example of a field.
-fn told(schema: &RefOr<Schema>) -> (Option<&str>, Option<String>) {
+/// The description and the example of an object or a value.
+fn of_object(object: &Object) -> (Option<&str>, Option<String>) {
     let plain =
         |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-    match schema {
-        RefOr::Ref(reference) => (Some(reference.description.as_str()).filter(|text| !text.is_empty()), None),
-        RefOr::T(Schema::Object(object)) => {
-            (object.description.as_deref(), object.example.as_ref().map(plain))
-        }
-        RefOr::T(Schema::Array(array)) => (array.description.as_deref(), None),
-        // The description of an object that may be null stands beside the object's name.
-        RefOr::T(Schema::OneOf(one_of)) => (
-            one_of.description.as_deref().or_else(|| one_of.items.iter().find_map(|item| told(item).0)),
-            None,
-        ),
-        RefOr::T(_) => (None, None),
-    }
+    let example = object.example.as_ref().or_else(|| object.examples.first());
+    (object.description.as_deref(), example.map(plain))
 }
 
 /// A value that is no list and has no name.
@@ -212,8 +228,13 @@ fn range<T: TryInto<i64>>(least: Option<T>, most: Option<T>, unit: &str) -> Opti
 /// The patterns of this API in words; one that is not known stands as it is.
 fn of_pattern(pattern: &str) -> String {
     match pattern {
-        r"^[^\p{Cc}]*$" => "no control characters".to_owned(),
+        r"^[^\x00-\x1f\x7f-\x9f]*$" => "no control characters".to_owned(),
         r"^[\x21-\x7e]*$" => "visible ASCII".to_owned(),
-        _ => format!("matching `{pattern}`"),
+        "^[a-z][a-z0-9_]{0,63}$" => "of `a-z`, `0-9` and `_`".to_owned(),
+        _ if pattern.starts_with("^(acct_") => "`acct_…` or `ext_…`".to_owned(),
+        _ => match pattern.strip_prefix('^').and_then(|rest| rest.split_once("_[")) {
+            Some((prefix, _)) => format!("`{prefix}_…`"),
+            None => format!("matching `{pattern}`"),
+        },
     }
 }
