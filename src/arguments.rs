@@ -60,7 +60,7 @@ pub enum ApiKeyTask {
         /// What it is for, to tell it from others
         #[arg(long)]
         name: String,
-        /// What it may be used for; several times for several
+        /// What it may be used for: read, spend, grant or admin; several times for several
         #[arg(long = "scope", required = true, value_parser = scope)]
         scopes: Vec<Scope>,
         /// How many requests it may make in a minute

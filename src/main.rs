@@ -177,6 +177,11 @@ async fn serve(
     if !demo.is_empty() && !address.ip().is_loopback() {
         tracing::warn!(%address, "the demo's passwords are known to everybody, and others can reach this address");
     }
+    if state.is_sandbox && matches!(config.database, Database::Given(_)) {
+        tracing::warn!(
+            "this is a sandbox, since STRIPE_SECRET_KEY is not set: whoever has an admin key can set its clock"
+        );
+    }
     // Whoever reads only the first line and closes the pipe does not end the server.
     let welcome = format!("\nScrip serves on {url}\n{demo}Ctrl-C stops it.\n\n");
     let _ = io::stdout().write_all(welcome.as_bytes());

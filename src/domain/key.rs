@@ -47,6 +47,13 @@ impl IdempotencyKey {
         Ok(Self(leading(&Sha256::digest(text))))
     }
 
+    /// A key that a person's browser chose. None that a host chooses is the same, so that nobody can take a host's.
+    pub fn of_browser(text: &str) -> Result<Self, NotAKey> {
+        Self::parse(text).map(|Self(key)| {
+            Self(leading(&Sha256::new_with_prefix("browser\n").chain_update(key).finalize()))
+        })
+    }
+
     /// The key as the ledger of this account knows it.
     pub fn within(self, account: AccountId) -> KeyDigest {
         let digest = Sha256::new().chain_update(Uuid::from(account)).chain_update(self.0).finalize();
@@ -130,6 +137,9 @@ mod tests {
     fn different_keys_differ_and_so_does_one_key_on_two_accounts() {
         assert_ne!(key("a"), key("b"));
         assert_eq!(key("a"), key("a"));
+        let of_browser = |text| IdempotencyKey::of_browser(text).unwrap();
+        assert_eq!(of_browser("a"), of_browser("a"));
+        assert!(of_browser("a") != key("a") && of_browser("a") != of_browser("b"));
         let (one, other) = (AccountId::from(Uuid::from_u128(1)), AccountId::from(Uuid::from_u128(2)));
         assert_ne!(key("a").within(one), key("a").within(other));
         assert_ne!(key("a").within(one), key("b").within(one));

@@ -44,7 +44,8 @@ impl Accounts {
         let account = self.ledger.open_account(conn).await?;
         if let Some(command) = self.sign_up_grant(account) {
             for answer in self.ledger.execute_in(conn, account, &[command]).await? {
-                answer.map_err(Error::internal)?;
+                let insufficient = self.catalog.insufficient_status;
+                answer.map_err(|refusal| Problem::refused(refusal, insufficient, self.clock.now()))?;
             }
         }
         Ok(account)

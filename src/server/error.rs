@@ -67,6 +67,9 @@ pub fn is_out_of_reach(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
+        // What stands before a database that is away may speak something else, or nothing.
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::Tls(_)
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
         _ => false,
@@ -103,6 +106,7 @@ mod tests {
     fn a_lost_connection_is_not_an_internal_error() {
         assert!(is_out_of_reach(&sqlx::Error::PoolTimedOut));
         assert!(is_out_of_reach(&sqlx::Error::Io(io::Error::other("reset"))));
+        assert!(is_out_of_reach(&sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".into())));
         assert!(!is_out_of_reach(&sqlx::Error::RowNotFound));
     }
 

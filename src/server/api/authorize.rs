@@ -23,8 +23,8 @@ use crate::{
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// How many calls are under way at once; one more is told to come back. With half as many a server of two cores is as
-/// fast as it gets: more would only wait longer for each other.
+/// How many calls are under way at once, with all keys; one more is told to come back. With half as many a server of two
+/// cores is as fast as it gets: more would only wait longer for each other.
 const CALLS_MAX: usize = 512;
 static CALLS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CALLS_MAX));
 
@@ -42,15 +42,14 @@ pub async fn authorize(
         Ok(left) => left,
         Err(problem) => {
             let most = key.facts.requests_per_minute;
-            let pause = problem.retry_after_secs().unwrap_or_default();
-            let none = Left { most, now: 0, resets_after_secs: pause };
+            let none = Left { most, now: 0, resets_after_secs: 60 };
             return with_limits(Fault::from(problem).into_response(), none);
         }
     };
     let response = if !key.may(scope) {
         Fault::scope_missing(scope).into_response()
-    } else if let Ok(_room) = CALLS.try_acquire() {
-        request.extensions_mut().insert(key);
+    } else if let (Some(_of_key), Ok(_of_all)) = (key.room(), CALLS.try_acquire()) {
+        request.extensions_mut().insert(Arc::clone(&key));
         next.run(request).await
     } else {
         Fault::from(Problem::Overloaded).into_response()

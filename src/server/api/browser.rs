@@ -17,11 +17,11 @@ use tower_sessions::Session;
 use super::{
     Fault,
     carry_out::{Notes, carry_out, command},
-    sent::{Body, Limit, Query, idempotency_key, metadata},
+    sent::{AccountName, Body, Limit, Query, idempotency_key, metadata},
 };
 use crate::{
     domain::{
-        AccountId, Act, Amount, Entry, EntryId, Grant, IdempotencyKey, Kind, Receipt, Source, Spend, UserId,
+        AccountId, Act, Amount, Entry, EntryId, Grant, IdempotencyKey, Kind, Source, Spend, UserId,
         catalog::{Action, ActionKey, Cost, Units},
         note::{Description, Metadata, Reference},
     },
@@ -76,7 +76,8 @@ pub struct Consume {
 pub struct Consumed {
     success: bool,
     credits_used: i64,
-    remaining_credits: i64,
+    /// Null where it can't be read at the moment.
+    remaining_credits: Option<i64>,
     entry: EntryId,
     /// Where the feature counts tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +88,7 @@ pub struct Consumed {
 #[serde(rename_all = "camelCase")]
 pub struct CreditInfo {
     tokens_used: i64,
-    credits_remaining: i64,
+    credits_remaining: Option<i64>,
     /// Null where it can't be read at the moment.
     total_tokens_used: Option<i64>,
 }
@@ -101,10 +102,19 @@ pub async fn consume(
 ) -> Result<Response, Fault> {
     let user = member(&state, &session).await?;
     let Body(asked) = body?;
-    let key = match idempotency_key(&headers)? {
-        Some(key) => key,
-        None => key_of(&state, &asked)?,
+    let key = match &asked.generation_id {
+        Some(generation) => key_of(generation)?,
+        None => key_sent(&state, &headers)?,
     };
+    // What was paid for stays so, whatever the catalog says by now.
+    if let Some(entry) = state.ledger.answered(user.account, key).await? {
+        let action =
+            entry.kind.charge().filter(|_| entry.kind.is_spend()).and_then(|charge| charge.action.as_ref());
+        if action != Some(&asked.feature) {
+            return Err(Problem::KeyReused.into());
+        }
+        return Ok(Json(consumed(&state, &entry).await).into_response());
+    }
     let action = state.catalog.action(asked.feature.as_str()).ok_or(Problem::UnknownAction)?;
     let units = asked.units.or_else(|| one_credit_of(action));
     let charge = action.price(units).map_err(|reason| Fault::field("units", reason))?;
@@ -113,7 +123,7 @@ pub async fn consume(
     let notes = Notes { reference: asked.generation_id, metadata: asked.metadata };
     let command = command(user.account, key, Act::Spend(spend), notes);
     match state.ledger.execute(command).await? {
-        Ok(receipt) => Ok(Json(consumed(&state, action, &receipt).await).into_response()),
+        Ok(receipt) => Ok(Json(consumed(&state, &receipt.entry).await).into_response()),
         Err(refusal) => {
             let problem = state.refused(refusal);
             let remaining = available(&state, user.account).await?;
@@ -129,21 +139,22 @@ pub async fn consume(
     }
 }
 
-async fn consumed(state: &AppState, action: &Action, receipt: &Receipt) -> Consumed {
-    let entry = &receipt.entry;
-    // It is done: what can't be read now is no reason to say otherwise.
-    let remaining = available(state, entry.account).await.unwrap_or(entry.balance_after.get());
-    let units = entry.kind.charge().and_then(|charge| charge.units).map(Units::get);
-    let credit_info = match units.filter(|_| counts_tokens(action)) {
-        Some(tokens_used) => Some(CreditInfo {
-            tokens_used,
+/// It is done: what can't be read now is no reason to say otherwise.
+async fn consumed(state: &AppState, entry: &Entry) -> Consumed {
+    let remaining = available(state, entry.account).await.ok();
+    let charge = entry.kind.charge();
+    let action = charge.and_then(|charge| charge.action.as_ref());
+    let is_of_tokens = action.and_then(|key| state.catalog.action(key.as_str())).is_some_and(counts_tokens);
+    let credit_info = match charge.and_then(|charge| charge.units).filter(|_| is_of_tokens) {
+        Some(units) => Some(CreditInfo {
+            tokens_used: units.get(),
             credits_remaining: remaining,
             total_tokens_used: tokens(state, entry.account, None).await.ok(),
         }),
         None => None,
     };
-    let credits_used = -entry.delta();
-    Consumed { success: true, credits_used, remaining_credits: remaining, entry: entry.id(), credit_info }
+    let (credits_used, entry) = (-entry.delta(), entry.id());
+    Consumed { success: true, credits_used, remaining_credits: remaining, entry, credit_info }
 }
 
 #[derive(Deserialize)]
@@ -245,7 +256,8 @@ pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Js
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdminGrant {
-    user_id: UserId,
+    /// A user (`user_…`), or their account (`acct_…`, `ext_…`).
+    user_id: String,
     credits: Amount,
     reason: Description,
 }
@@ -255,7 +267,7 @@ pub struct AdminGrant {
 pub struct Granted {
     success: bool,
     credits: Amount,
-    remaining_credits: i64,
+    remaining_credits: Option<i64>,
     entry: EntryId,
 }
 
@@ -270,12 +282,17 @@ pub async fn grant(
         return Err(Problem::NotAnAdmin.into());
     }
     let Body(asked) = body?;
-    let found = people::find(&mut *state.pool.acquire().await?, asked.user_id).await?;
-    let account = found.ok_or(Problem::UnknownAccount)?.account;
-    let key = match idempotency_key(&headers)? {
-        Some(key) => key,
-        None => new_key(&state)?,
+    let account = match asked.user_id.parse::<UserId>() {
+        Ok(user) => {
+            let found = people::find(&mut *state.pool.acquire().await?, user).await?;
+            found.ok_or(Problem::UnknownAccount)?.account
+        }
+        Err(_) => {
+            let named = AccountName::try_from(asked.user_id);
+            named.map_err(|reason| Fault::field("user_id", reason))?.resolve(&state).await?
+        }
     };
+    let key = key_sent(&state, &headers)?;
     let grant = Grant {
         amount: asked.credits,
         source: Source::Bonus,
@@ -285,8 +302,7 @@ pub async fn grant(
         description: asked.reason,
     };
     let receipt = carry_out(&state, command(account, key, Act::Grant(grant), Notes::default())).await?;
-    let after = receipt.entry.balance_after.get();
-    let remaining_credits = available(&state, account).await.unwrap_or(after);
+    let remaining_credits = available(&state, account).await.ok();
     Ok(Json(Granted { success: true, credits: asked.credits, remaining_credits, entry: receipt.entry.id() }))
 }
 
@@ -322,15 +338,16 @@ fn one_credit_of(action: &Action) -> Option<Units> {
 }
 
 /// A generation is paid for once, however often its page asks.
-fn key_of(state: &AppState, asked: &Consume) -> Result<IdempotencyKey, Fault> {
-    let Some(generation) = &asked.generation_id else { return new_key(state) };
-    let digest = Sha256::digest(format!("{}\n{}", asked.feature, generation.as_str()));
+fn key_of(generation: &Reference) -> Result<IdempotencyKey, Fault> {
+    let digest = Sha256::digest(generation.as_str());
     let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(IdempotencyKey::parse(&format!("generation-{digits}")).map_err(Error::internal)?)
+    Ok(IdempotencyKey::of_browser(&format!("generation-{digits}")).map_err(Error::internal)?)
 }
 
-fn new_key(state: &AppState) -> Result<IdempotencyKey, Fault> {
-    Ok(IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)?)
+/// The key that was sent, or else one of its own: then the request is carried out each time that it is sent.
+fn key_sent(state: &AppState, headers: &HeaderMap) -> Result<IdempotencyKey, Fault> {
+    let sent = idempotency_key(headers)?.unwrap_or_else(|| state.clock.new_id().to_string());
+    IdempotencyKey::of_browser(&sent).map_err(|_| Problem::IdempotencyKeyInvalid.into())
 }
 
 /// The first moments of the UTC month that `now` is in, and of the next.

@@ -33,7 +33,7 @@ pub async fn stream(
 ) -> Result<Response, Fault> {
     // Watched first, so that no change falls between the two.
     let watch = state.live.watch(account)?;
-    let first = balance(&state, account).await?;
+    let first = watch.look(balance(&state, account)).await?;
     let stream =
         Stream { state, key, account, watch, first: Some(first), sent: None, last: last.unwrap_or(0) };
     let events = stream::unfold(stream, |mut stream| async {

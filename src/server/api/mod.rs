@@ -1,4 +1,4 @@
-//! The HTTP API: JSON for host applications, under `/api/v1`, and the four routes that a product's own pages call
+//! The HTTP API: JSON for host applications, under `/api/v1`, and the routes that a product's own pages call
 //! (`browser`). Each handler reads what was sent, asks the ledger one thing, and answers with an object.
 //!
 //! A request passes `authorize` (whose key, may it, how often), the extractors of `sent` (which refuse what is not as

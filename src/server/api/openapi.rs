@@ -1,6 +1,8 @@
 //! The API's own description (OpenAPI 3.1), made of the handlers and the shapes that they read and write. It is
 //! committed as `docs/openapi.json`, so that a change of the API is seen where it is reviewed.
 
+use std::sync::LazyLock;
+
 use axum::{
     http::header,
     response::{IntoResponse, Response},
@@ -181,5 +183,6 @@ pub fn text() -> String {
 
 /// `GET /api/v1/openapi.json`
 pub async fn serve() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text()).into_response()
+    static TEXT: LazyLock<String> = LazyLock::new(text);
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str()).into_response()
 }

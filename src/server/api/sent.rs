@@ -146,18 +146,19 @@ impl FromRequestParts<AppState> for Idempotency {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Fault> {
-        idempotency_key(&parts.headers)?.map(Self).ok_or_else(|| Problem::IdempotencyKeyMissing.into())
+        let sent = idempotency_key(&parts.headers)?.ok_or(Problem::IdempotencyKeyMissing)?;
+        let key = IdempotencyKey::parse(&sent);
+        key.map(Self).map_err(|_| Problem::IdempotencyKeyInvalid.into())
     }
 }
 
 /// The header `Idempotency-Key`, if it was sent.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Fault> {
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (Some(first), second) = (sent.next(), sent.next()) else { return Ok(None) };
     // Of two nobody knows which is meant.
     let key = first.to_str().ok().filter(|_| second.is_none());
-    let key = key.and_then(|key| IdempotencyKey::parse(key).ok());
-    key.map(Some).ok_or_else(|| Problem::IdempotencyKeyInvalid.into())
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| Problem::IdempotencyKeyInvalid.into())
 }
 
 /// How a caller names an account: by its id (`acct_…`), or by `ext_` and the host's own name for it.

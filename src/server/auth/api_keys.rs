@@ -23,7 +23,10 @@ use governor::{
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use subtle::ConstantTimeEq;
-use tokio::time::Instant;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::secret;
 use crate::{
@@ -38,6 +41,10 @@ use crate::{
 
 /// How many keys there may be that are good for something.
 const KEYS_MAX: usize = 1_000;
+
+/// How many calls with one key are under way at once: no more than a part of what there is room for, so that a host
+/// whose requests hang does not shut out the others.
+const CALLS_MAX: usize = 256;
 
 /// A change is heard of at once. After this the keys are read anew even so, lest a connection only seems to live.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
@@ -80,6 +87,8 @@ pub struct Key {
     pub facts: ApiKey,
     digest: [u8; 32],
     limiter: Limiter,
+    /// Room for the calls with this key that are under way.
+    room: Semaphore,
     /// When it was noted last that the key is used, in seconds.
     use_noted_at: AtomicI64,
 }
@@ -293,6 +302,7 @@ impl Key {
         let noted = facts.last_used_at.map_or(0, |at| at.timestamp());
         Arc::new(Self {
             limiter: RateLimiter::direct(quota).with_middleware(),
+            room: Semaphore::new(CALLS_MAX),
             use_noted_at: AtomicI64::new(noted),
             facts,
             digest,
@@ -307,6 +317,11 @@ impl Key {
 
     pub fn may(&self, scope: Scope) -> bool {
         self.facts.scopes.iter().any(|has| *has == scope || *has == Scope::Admin)
+    }
+
+    /// Room for one more call, for as long as it is under way.
+    pub fn room(&self) -> Option<SemaphorePermit<'_>> {
+        self.room.try_acquire().ok()
     }
 
     /// Counts one request: how many more may come, or that this is one too many.

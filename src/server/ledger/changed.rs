@@ -8,10 +8,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::domain::AccountId;
-
-/// How many are remembered one by one.
-const ACCOUNTS_MAX: usize = 200;
+use crate::{domain::AccountId, server::store::signals::NAMED_MAX};
 
 #[derive(Debug, Default)]
 pub struct Changed {
@@ -31,7 +28,7 @@ impl Changed {
         let mut since = self.since();
         if !since.are_many {
             since.accounts.extend(accounts);
-            since.are_many = since.accounts.len() > ACCOUNTS_MAX;
+            since.are_many = since.accounts.len() > NAMED_MAX;
         }
         drop(since);
         self.any.notify_one();
@@ -80,9 +77,9 @@ mod tests {
     #[tokio::test]
     async fn very_many_are_told_as_many() {
         let changed = Changed::default();
-        changed.note(accounts(ACCOUNTS_MAX as u128));
-        assert_eq!(changed.next().await.map(|told| told.len()), Some(ACCOUNTS_MAX));
-        changed.note(accounts(ACCOUNTS_MAX as u128 + 1));
+        changed.note(accounts(NAMED_MAX as u128));
+        assert_eq!(changed.next().await.map(|told| told.len()), Some(NAMED_MAX));
+        changed.note(accounts(NAMED_MAX as u128 + 1));
         changed.note(accounts(1));
         assert_eq!(changed.next().await, None);
     }

@@ -18,7 +18,7 @@ use std::{
 use futures_util::FutureExt;
 use sqlx::{Connection, PgPool, Postgres, pool::PoolConnection};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -94,12 +94,19 @@ pub struct Worker {
     memory: Memory,
     /// For how many batches more the memory is not used.
     distrust: u32,
+    busy: Arc<Semaphore>,
     changed: Arc<Changed>,
 }
 
 impl Worker {
-    pub fn new(pool: PgPool, clock: Clock, bucket: Bucket, changed: Arc<Changed>) -> Self {
-        Self { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0, changed }
+    pub fn new(
+        pool: PgPool,
+        clock: Clock,
+        bucket: Bucket,
+        busy: Arc<Semaphore>,
+        changed: Arc<Changed>,
+    ) -> Self {
+        Self { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0, busy, changed }
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Asked>, mut stop: watch::Receiver<bool>) {
@@ -117,9 +124,21 @@ impl Worker {
                 }
             }
             let work = async {
+                let busy = Arc::clone(&self.busy).acquire_owned().await;
+                // What has arrived while others were busy belongs to the batch as well.
+                while arrived.len() + ahead.len() < BATCH_MAX
+                    && let Ok(asked) = commands.try_recv()
+                {
+                    arrived.push(asked);
+                }
                 self.decide(&mut arrived, &mut ahead);
                 let batch = std::mem::take(&mut ahead);
-                self.carry_out(batch, &mut commands, &mut ahead).await;
+                let left = self.carry_out(batch, &mut commands, &mut ahead).await;
+                // Who waits for locks does not keep the others from working.
+                drop(busy);
+                if !left.is_empty() {
+                    self.under_lock(left).await;
+                }
             };
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
                 // The callers learn that there is no answer. The database has whole batches or nothing.
@@ -171,13 +190,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Writes a batch and answers it. What cannot be answered so is done under locks.
+    /// Writes a batch and answers it; returns what cannot be answered so, and has to be done under locks.
     async fn carry_out(
         &mut self,
         mut batch: Decided,
         commands: &mut mpsc::Receiver<Asked>,
         ahead: &mut Decided,
-    ) {
+    ) -> Vec<Asked> {
         if let Err(error) = self.read_forgotten(&mut batch).await {
             let error: &dyn std::error::Error = &error;
             tracing::debug!(error, "accounts could not be read without a lock");
@@ -217,9 +236,7 @@ impl Worker {
             }
         }
         self.distrust = self.distrust.saturating_sub(1);
-        if !left.is_empty() {
-            self.under_lock(left).await;
-        }
+        left
     }
 
     /// Writes accounts. With a queue, what arrives in it meanwhile is decided on what is being written.

@@ -15,7 +15,10 @@ pub mod verify;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 use self::lanes::{Lane, Worker};
 pub use self::{batch::Answer, changed::Changed, history::History};
@@ -32,6 +35,10 @@ use crate::domain::{AccountId, Command};
 
 /// How many connections there are for what the lanes do not do.
 const BESIDE_LANES: usize = 8;
+
+/// How many lanes write at the same moment. The commands of the others gather meanwhile, and cost less together than
+/// apart; and what only reads is not kept waiting by eight statements at once.
+const BUSY_LANES: usize = 3;
 
 /// The ledger of one database. Several processes may each have one: what each writes names the history that
 /// it was decided on, or is decided under the account's lock, so they need not know of each other.
@@ -61,11 +68,12 @@ impl Ledger {
         let lanes_pool = store::connect_ledger(&pool, buckets.all().count());
         let pool = store::connect_ledger(&pool, BESIDE_LANES);
         let (stop, stopping) = watch::channel(false);
-        let changed = Arc::<Changed>::default();
+        let (busy, changed) = (Arc::new(Semaphore::new(BUSY_LANES)), Arc::<Changed>::default());
         let (lanes, workers): (Vec<Lane>, Vec<JoinHandle<()>>) = buckets
             .all()
             .map(|bucket| {
-                let worker = Worker::new(lanes_pool.clone(), clock.clone(), bucket, changed.clone());
+                let worker =
+                    Worker::new(lanes_pool.clone(), clock.clone(), bucket, busy.clone(), changed.clone());
                 Lane::open(worker, stopping.clone())
             })
             .unzip();

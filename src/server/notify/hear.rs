@@ -15,19 +15,27 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Hears, until the program ends.
 pub async fn hear(state: AppState) {
+    let mut is_told = false;
     loop {
-        let lost = hear_until_lost(&state).await;
+        let lost = hear_until_lost(&state, &mut is_told).await;
         state.api_keys.hears_no_more();
-        match lost {
-            Ok(()) => tracing::debug!("the connection for signals was lost"),
-            Err(error) => tracing::debug!(error = error.source(), "signals can't be heard"),
+        if !std::mem::replace(&mut is_told, true) {
+            let error = lost.as_ref().err().and_then(|error| error.source());
+            tracing::warn!(
+                error,
+                "signals can't be heard: balances are late, and keys are read with each request"
+            );
         }
         sleep(PAUSE).await;
     }
 }
 
-async fn hear_until_lost(state: &AppState) -> Result<(), Error> {
+/// `is_told`: whether it was said already that nothing is heard.
+async fn hear_until_lost(state: &AppState, is_told: &mut bool) -> Result<(), Error> {
     let mut ear = Ear::open(&state.pool).await?;
+    if std::mem::take(is_told) {
+        tracing::info!("signals are heard again");
+    }
     // What was told meanwhile was not heard.
     state.api_keys.hears();
     test_clock::follow(state).await?;

@@ -18,7 +18,7 @@ const TEST_CLOCK: &str = "scrip_test_clock";
 
 /// So many accounts that they are not named one by one: a signal has room for 8,000 bytes.
 const MANY: &str = "*";
-const NAMED_MAX: usize = 200;
+pub const NAMED_MAX: usize = 200;
 
 /// What has changed somewhere.
 #[derive(Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ pub async fn quote(
     answer(|caller| async move {
         let member = caller.member().await?;
         let key = idempotency_key.unwrap_or_else(|| caller.state.clock.new_id().to_string());
-        let parsed = IdempotencyKey::parse(&key).map_err(|_| Problem::Malformed)?;
+        let parsed = IdempotencyKey::of_browser(&key).map_err(|_| Problem::Malformed)?;
         let order = spending::Order { action: &action, units: units.as_deref() };
         let quote = spending::quote(&caller.state, &member, &order, key.clone()).await?;
         if caller.is_page() {
@@ -88,7 +88,7 @@ pub async fn spend(
     answer(|caller| async move {
         let member = caller.member().await?;
         let account = account.parse::<AccountId>().map_err(|_| Problem::Malformed)?;
-        let key = IdempotencyKey::parse(&idempotency_key).map_err(|_| Problem::Malformed)?;
+        let key = IdempotencyKey::of_browser(&idempotency_key).map_err(|_| Problem::Malformed)?;
         let order = spending::Order { action: &action, units: units.as_deref() };
         let agreed = spending::Agreed { account, cost };
         let receipt = spending::spend(&caller.state, &member, &order, &agreed, key).await?;

@@ -33,7 +33,10 @@ async fn a_page_sees_credits_and_consumes_them(pool: PgPool) {
         assert!(done.get("creditInfo").is_none());
     }
     let other = json!({"feature": "exterior", "generation_id": "gen_123"});
-    post(&app, &ada, "/api/user/credits/consume", other).await.ok();
+    let refused = post(&app, &ada, "/api/user/credits/consume", other).await;
+    assert_eq!(refused.problem(), (422, "key_reused"), "a generation is one");
+    let next = json!({"feature": "exterior", "generation_id": "gen_124"});
+    post(&app, &ada, "/api/user/credits/consume", next).await.ok();
     let left = json!({"remaining": 4, "total": 6, "subscription_status": "free"});
     assert_eq!(get(&ada, "/api/user/credits").await, left);
     let history = get(&ada, "/api/user/credits/history?limit=2").await;
@@ -42,7 +45,7 @@ async fn a_page_sees_credits_and_consumes_them(pool: PgPool) {
         (&newest["type"], &newest["amount"], &newest["balance"]),
         (&"spend".into(), &(-1).into(), &4.into())
     );
-    assert_eq!((&newest["generation_id"], &history["has_more"]), (&"gen_123".into(), &true.into()));
+    assert_eq!((&newest["generation_id"], &history["has_more"]), (&"gen_124".into(), &true.into()));
 }
 
 #[sqlx::test]
@@ -102,6 +105,8 @@ async fn an_admin_grants_to_a_user(pool: PgPool) {
     for (grant, status) in [
         (json!({"user_id": "user_00000000000000000000000000000007", "credits": 7, "reason": "?"}), 404),
         (json!({"user_id": "ada", "credits": 7, "reason": "?"}), 422),
+        (json!({"user_id": "ext_nobody", "credits": 7, "reason": "?"}), 404),
+        (json!({"user_id": user.account.to_string(), "credits": 1, "reason": "?"}), 200),
         (json!({"user_id": user.id.to_string(), "credits": 0, "reason": "?"}), 422),
         (json!({"user_id": user.id.to_string(), "credits": 1_000_000_000_000_000_i64, "reason": "?"}), 422),
         (json!({"user_id": user.id.to_string(), "credits": 7}), 422),
@@ -133,4 +138,32 @@ async fn bad_input_is_refused_with_its_field(pool: PgPool) {
     let unknown = post(&app, &ada, "/api/user/credits/consume", json!({"feature": "paint"})).await;
     assert_eq!(unknown.problem(), (404, "unknown_action"));
     assert_eq!(get(&ada, "/api/user/credits").await["remaining"], 10);
+}
+
+#[sqlx::test]
+async fn what_was_paid_for_stays_paid_whatever_the_catalog_says(pool: PgPool) {
+    let app = App::start_with(pool.clone(), Clock::default(), CATALOG).await;
+    let ada = app.member("ada@example.com").await;
+    let consume = json!({"feature": "complete", "generation_id": "gen_1"});
+    let first = post(&app, &ada, "/api/user/credits/consume", consume.clone()).await.ok();
+    for catalog in [CATALOG.replace("2000", "500"), CATALOG.replace("\"complete\"", "\"write\"")] {
+        let other = App::start_with(pool.clone(), Clock::default(), &catalog).await;
+        let ada = other.browser();
+        ada.submit("/sign-in", "sign_in", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
+        let again = post(&other, &ada, "/api/user/credits/consume", consume.clone()).await.ok();
+        assert_eq!((&again["entry"], &again["remainingCredits"]), (&first["entry"], &9.into()));
+    }
+}
+
+#[sqlx::test]
+async fn nobody_takes_a_key_that_a_host_will_use(pool: PgPool) {
+    let app = App::start(pool).await;
+    let ada = app.member("ada@example.com").await;
+    let request = ada.request(Method::POST, "/api/user/credits/consume").header("idempotency-key", "job-77");
+    let request = request.header("content-type", "application/json").body(r#"{"feature": "render"}"#);
+    Answer::of(request).await.ok();
+    let id = app.account_of("ada@example.com").await;
+    let hold = json!({"account": id.to_string(), "amount": 1});
+    let hold = super::host::Host::of(&app).await.command("/holds", "job-77", hold).await;
+    assert_eq!((hold.status.as_u16(), hold.is_replayed()), (201, false));
 }

@@ -130,6 +130,36 @@ async fn who_comes_back_is_told_nothing_older_than_what_they_have(pool: PgPool) 
 }
 
 #[sqlx::test]
+async fn so_many_changes_that_they_are_not_named_are_told_all_the_same(pool: PgPool) {
+    let app = App::start(pool).await;
+    let tasks = beside(&app);
+    let host = Host::of(&app).await;
+    let made = (0..400).map(|number| {
+        let host = &host;
+        async move { host.account(&format!("user-{number}"), 0).await }
+    });
+    let accounts: Vec<String> = futures_util::StreamExt::collect(futures_util::StreamExt::buffered(
+        futures_util::stream::iter(made),
+        16,
+    ))
+    .await;
+    let mut streams = Vec::new();
+    for account in accounts.iter().step_by(40) {
+        let mut stream = Stream::open(&host, account, None).await;
+        stream.next().await.unwrap();
+        streams.push(stream);
+    }
+    let spend = |account: &String| json!({"idempotency_key": "one", "account": account, "amount": 1});
+    let spends: Vec<Value> = accounts.iter().map(spend).collect();
+    host.post("/spends/batch", json!({"spends": spends})).await.ok();
+    for stream in &mut streams {
+        let told = timeout(Duration::from_secs(5), stream.next()).await.expect("it is told");
+        assert_eq!(told.unwrap().1["available"], 9);
+    }
+    tasks.iter().for_each(JoinHandle::abort);
+}
+
+#[sqlx::test]
 async fn a_stream_ends_with_the_key_that_opened_it(pool: PgPool) {
     let app = App::start(pool.clone()).await;
     let tasks = beside(&app);
