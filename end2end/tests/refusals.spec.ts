@@ -53,7 +53,7 @@ test.describe("a request", { tag: "@nojs" }, () => {
       for (const call of ["spend", "sign_out", "sign_in", "sign_up"]) {
         const answer = await page.request.post(`/fn/${call}`, { headers, form: { ...form, ...member } });
         expect(answer.status(), call).toBe(403);
-        expect(await answer.text()).toContain("This form was sent from another site, so nothing was done.");
+        expect(await answer.text()).toContain("This was sent from another site, so nothing was done.");
       }
       await open(page, "/history");
       await expect(page.getByRole("rowheader")).toHaveText(["Sign-up credits grant"]);

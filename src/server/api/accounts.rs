@@ -16,12 +16,12 @@ use super::{
     Fault, csv, events,
     fault::Failure,
     fields,
+    names::{AccountParam, AccountPath, entry_after, lot_after},
     objects::{AccountObject, BalanceObject, EntryObject, LotObject, Page, UsageObject},
-    sent::{AccountParam, AccountPath, Body, KindName, Limit, Line, Moment, Query},
+    sent::{Body, KindName, Limit, Line, Moment, Query},
 };
 use crate::{
-    domain::{AccountId, EntryId, ExternalId, LotId, catalog::ActionKey, note::Reference},
-    problem::Problem,
+    domain::{AccountId, ExternalId, catalog::ActionKey, note::Reference},
     server::{
         AppState,
         auth::Key,
@@ -133,12 +133,9 @@ pub async fn lots(
     AccountPath(account): AccountPath,
     Query(query): Query<LotsQuery>,
 ) -> Result<Json<Page<LotObject>>, Fault> {
-    let before = query.starting_after.map(|id| match id.parse::<LotId>() {
-        Ok(id) if id.account == account => Ok(id.number),
-        _ => Err(Problem::UnknownCursor),
-    });
+    let before = lot_after(account, query.starting_after.as_deref())?;
     let Limit(limit) = query.limit;
-    let lots = state.ledger.lots(account, before.transpose()?, limit + 1).await?;
+    let lots = state.ledger.lots(account, before, limit + 1).await?;
     let now = state.clock.now();
     Ok(Json(Page::of(lots, limit, |lot| LotObject::of(account, &lot, now))))
 }
@@ -189,11 +186,7 @@ pub async fn entries(
     Query(query): Query<EntriesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    let before = query.starting_after.map(|id| match id.parse::<EntryId>() {
-        Ok(id) if id.account == account => Ok(id.number),
-        _ => Err(Problem::UnknownCursor),
-    });
-    let before = before.transpose()?;
+    let before = entry_after(account, query.starting_after.as_deref())?;
     let kind = query.kind.map(|kind| kind.0);
     let EntriesQuery { action, reference, from, to, .. } = query;
     let (from, to) = (from.map(|from| from.0), to.map(|to| to.0));

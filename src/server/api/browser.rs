@@ -17,7 +17,8 @@ use tower_sessions::Session;
 use super::{
     Fault,
     carry_out::{Notes, carry_out, command},
-    sent::{AccountName, Body, Limit, Query, idempotency_key, metadata},
+    names::{AccountName, entry_after},
+    sent::{Body, Limit, Query, idempotency_key, metadata},
 };
 use crate::{
     domain::{
@@ -190,13 +191,10 @@ pub async fn history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Json<HistoryAnswer>, Fault> {
     let user = member(&state, &session).await?;
-    let before = query.starting_after.map(|id| match id.parse::<EntryId>() {
-        Ok(id) if id.account == user.account => Ok(id.number),
-        _ => Err(Problem::UnknownCursor),
-    });
+    let before = entry_after(user.account, query.starting_after.as_deref())?;
     let Limit(limit) = query.limit;
-    let (before, all) = (before.transpose()?, Filter::default());
-    let mut entries = state.ledger.history(user.account, before, &all, limit + 1).await?.entries;
+    let mut entries =
+        state.ledger.history(user.account, before, &Filter::default(), limit + 1).await?.entries;
     let has_more = entries.len() > limit;
     entries.truncate(limit);
     let history = entries.iter().map(|entry| HistoryItem::of(&state, entry)).collect();

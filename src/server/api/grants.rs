@@ -9,10 +9,9 @@ use super::{
     carry_out::{Done, Notes, carry_out, command},
     fault::{Failure, ProblemObject},
     fields,
+    names::{AccountParam, AccountPath, LotPath},
     objects::{EntryObject, LotObject},
-    sent::{
-        AccountParam, AccountPath, Body, Idempotency, IdempotencyParam, LotPath, Moment, metadata, source,
-    },
+    sent::{Body, Idempotency, IdempotencyParam, Moment, metadata, source},
 };
 use crate::{
     domain::{

@@ -9,8 +9,9 @@ use super::{
     carry_out::{Done, Notes, Order, carry_out, command},
     fault::{Failure, ProblemObject},
     fields,
+    names::{AccountName, HoldPath},
     objects::{EntryObject, HoldObject},
-    sent::{AccountName, Body, HoldPath, Idempotency, IdempotencyParam, OptionalBody, Seconds, metadata},
+    sent::{Body, Idempotency, IdempotencyParam, OptionalBody, Seconds, metadata},
 };
 use crate::{
     domain::{

@@ -14,6 +14,7 @@ pub mod fault;
 mod fields;
 pub mod grants;
 pub mod holds;
+mod names;
 mod objects;
 pub mod openapi;
 pub mod product;

@@ -1,11 +1,11 @@
-//! What a call brings: its body, its query, its key, and the names of things in its path. Each is refused here, with
-//! the field that it is about, before anything is done.
+//! What a call brings: its body, its query, its idempotency key. Each is refused here, with the field that it is about,
+//! before anything is done.
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
 use axum::{
     body::{Bytes, to_bytes},
-    extract::{FromRequest, FromRequestParts, Path, Request},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 
 use super::{Fault, fields};
 use crate::{
-    domain::{AccountId, ExternalId, HoldId, IdempotencyKey, Kind, LotId, Source, moment, note::Metadata},
+    domain::{IdempotencyKey, Kind, Source, moment, note::Metadata},
     problem::Problem,
     server::AppState,
 };
@@ -159,89 +159,6 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
     // Of two nobody knows which is meant.
     let key = first.to_str().ok().filter(|_| second.is_none());
     key.map(|key| Some(key.to_owned())).ok_or_else(|| Problem::IdempotencyKeyInvalid.into())
-}
-
-/// How a caller names an account: by its id (`acct_…`), or by `ext_` and the host's own name for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccountName {
-    Id(AccountId),
-    External(ExternalId),
-}
-
-impl AccountName {
-    /// The account. One that is named by its id may not exist; the ledger says so when it is asked.
-    pub async fn resolve(&self, state: &AppState) -> Result<AccountId, Fault> {
-        match self {
-            Self::Id(id) => Ok(*id),
-            Self::External(external_id) => Ok(state.accounts.named(external_id).await?),
-        }
-    }
-}
-
-impl TryFrom<String> for AccountName {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if let Some(name) = text.strip_prefix("ext_") {
-            let name = ExternalId::try_from(name.to_owned());
-            return name.map(Self::External).map_err(|_| "ext_ is followed by 1 to 200 characters");
-        }
-        text.parse().map(Self::Id).map_err(|_| "an account is named acct_… or ext_…")
-    }
-}
-
-impl<'de> Deserialize<'de> for AccountName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
-    }
-}
-
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "it describes what `AccountPath` reads")]
-pub struct AccountParam {
-    /// `acct_…`, or `ext_` and your own name for it.
-    account: String,
-}
-
-/// The account in a URL.
-pub struct AccountPath(pub AccountId);
-
-impl FromRequestParts<AppState> for AccountPath {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
-        let Path(name) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(|_| Problem::UnknownAccount)?;
-        let name = AccountName::try_from(name).map_err(|_| Problem::UnknownAccount)?;
-        Ok(Self(name.resolve(state).await?))
-    }
-}
-
-/// The hold in a URL.
-pub struct HoldPath(pub HoldId);
-
-impl FromRequestParts<AppState> for HoldPath {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        let hold = named.and_then(|Path(id)| id.parse().ok());
-        hold.map(Self).ok_or_else(|| Problem::UnknownHold.into())
-    }
-}
-
-/// The lot in a URL.
-pub struct LotPath(pub LotId);
-
-impl FromRequestParts<AppState> for LotPath {
-    type Rejection = Fault;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        let lot = named.and_then(|Path(id)| id.parse().ok());
-        lot.map(Self).ok_or_else(|| Problem::UnknownLot.into())
-    }
 }
 
 /// A kind of entry, by its word.
@@ -439,17 +356,6 @@ mod tests {
         }
         for text in ["[]", "7", "\"a\""] {
             assert!(read(&format!(r#"{{"metadata":{text}}}"#)).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_account_is_named_by_its_id_or_by_its_hosts_name() {
-        let name = |text: &str| AccountName::try_from(text.to_owned());
-        let external = ExternalId::try_from("user 7".to_owned()).unwrap();
-        assert_eq!(name("ext_user 7"), Ok(AccountName::External(external)));
-        assert!(matches!(name("acct_00000000000000000000000000000007"), Ok(AccountName::Id(_))));
-        for text in ["ext_", "ext_a\0", "acct_7", "user_7", ""] {
-            assert!(name(text).is_err(), "{text:?}");
         }
     }
 }

@@ -11,8 +11,9 @@ use super::{
     carry_out::{Done, Notes, Order, carry_out, command},
     fault::{Failure, ProblemObject},
     fields,
+    names::AccountName,
     objects::{EntryObject, QuoteObject},
-    sent::{AccountName, BATCH_BYTES_MAX, Body, Idempotency, IdempotencyParam, Object, metadata},
+    sent::{BATCH_BYTES_MAX, Body, Idempotency, IdempotencyParam, Object, metadata},
 };
 use crate::{
     domain::{

@@ -9,7 +9,7 @@
 //! before the answer was lost.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeSet, btree_map::Entry},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -27,6 +27,7 @@ use super::{
     asked::{Asked, Caller, apart, fail, is_lock_timeout},
     batch::{self, Answer},
     changed::Changed,
+    decided::Decided,
     memory::Memory,
 };
 use crate::{
@@ -357,25 +358,5 @@ impl Worker {
             Err(error) if store::Stale::of(error).is_none() => None,
             _ => Some(conn),
         };
-    }
-}
-
-/// Commands that were decided without a lock, for one batch.
-#[derive(Default)]
-struct Decided {
-    /// As they are once the batch is written.
-    accounts: BTreeMap<AccountId, Account>,
-    answers: Vec<(Asked, Answer)>,
-    /// Those that memory was not enough for.
-    left: Vec<Asked>,
-}
-
-impl Decided {
-    fn len(&self) -> usize {
-        self.answers.len() + self.left.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }

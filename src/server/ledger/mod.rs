@@ -7,6 +7,7 @@
 mod asked;
 mod batch;
 mod changed;
+mod decided;
 mod history;
 mod lanes;
 mod memory;

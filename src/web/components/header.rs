@@ -55,7 +55,7 @@ fn MemberHeader(session: SessionView) -> impl IntoView {
                     let host = host_of(&url);
                     view! {
                         <a class="button text" href=url rel="external">
-                            "Back to " {host}
+                            "← Back to " {host}
                         </a>
                     }
                 })}
