@@ -23,9 +23,8 @@ use crate::{
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// How many calls are under way at once, with all keys; one more is told to come back. With half as many a server of two
-/// cores is as fast as it gets: more would only wait longer for each other.
-const CALLS_MAX: usize = 512;
+/// How many calls are under way at once, with all keys; one more is told to come back.
+const CALLS_MAX: usize = 1_024;
 static CALLS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(CALLS_MAX));
 
 /// Lets a call through that brings a key with this scope.

@@ -42,9 +42,10 @@ use crate::{
 /// How many keys there may be that are good for something.
 const KEYS_MAX: usize = 1_000;
 
-/// How many calls with one key are under way at once: no more than a part of what there is room for, so that a host
-/// whose requests hang does not shut out the others.
-const CALLS_MAX: usize = 256;
+/// How many calls with one key are under way at once: no more than half of what there is room for, so that a host whose
+/// requests hang does not shut out the others. With as many a server of two cores is as fast as it gets: more would only
+/// wait longer for each other.
+const CALLS_MAX: usize = 512;
 
 /// A change is heard of at once. After this the keys are read anew even so, lest a connection only seems to live.
 const REMEMBERED_FOR: Duration = Duration::from_secs(10);
@@ -380,6 +381,16 @@ mod tests {
         assert_eq!(left, [2, 1, 0]);
         let Err(Problem::TooManyRequests { retry_after_secs }) = key.count() else { panic!("one too many") };
         assert!((1..=20).contains(&retry_after_secs));
+    }
+
+    #[test]
+    fn a_key_has_room_for_so_many_calls_and_another_has_its_own() {
+        let key = |scope| Key::read(facts(&[scope], 1), [0; 32], None);
+        let (busy, other) = (key(Scope::Read), key(Scope::Spend));
+        let calls: Vec<_> = (0..CALLS_MAX).map(|_| busy.room().unwrap()).collect();
+        assert!(busy.room().is_none() && other.room().is_some());
+        drop(calls);
+        assert!(busy.room().is_some());
     }
 
     #[test]
