@@ -57,11 +57,6 @@ pub enum LotState {
     Void,
 }
 
-impl Priority {
-    pub const MIN: i16 = i16::MIN;
-    pub const MAX: i16 = i16::MAX;
-}
-
 impl Source {
     pub const ALL: [Self; 5] = [Self::SignUp, Self::Plan, Self::Pack, Self::Bonus, Self::Adjustment];
 

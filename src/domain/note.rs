@@ -96,7 +96,7 @@ impl TryFrom<String> for Reference {
 }
 
 /// Whether a text is one line of some length, without control characters.
-pub(super) fn is_line(text: &str, chars_max: usize) -> bool {
+pub fn is_line(text: &str, chars_max: usize) -> bool {
     (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 

@@ -18,7 +18,7 @@ use crate::support::{Browser, PASSWORD};
 /// Far above what a start takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
-pub fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
+fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command
         .args(arguments)
@@ -52,6 +52,13 @@ pub async fn serve(data_dir: &Path) -> (Child, String) {
     };
     let url = timeout(LONG, address).await.expect("the server starts");
     (server, url)
+}
+
+/// A key for everything, as an operator makes one beside a server.
+pub async fn admin_key(data_dir: &Path) -> String {
+    let create = ["api-key", "create", "--name", "test", "--scope", "admin"];
+    let made = scrip(data_dir, &create).output().await.unwrap();
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
 pub async fn stop(mut server: Child) {

@@ -17,7 +17,7 @@ use super::{
     fault::Failure,
     fields,
     names::{AccountParam, AccountPath, entry_after, lot_after},
-    objects::{AccountObject, BalanceObject, EntryObject, LotObject, Page, UsageObject},
+    objects::{AccountObject, BalanceObject, EntryObject, LotObject, Page, USAGE_ROWS_MAX, UsageObject},
     sent::{Body, KindName, Limit, Line, Moment, Query},
 };
 use crate::{
@@ -29,9 +29,6 @@ use crate::{
         portal::{self, RETURN_URL_BYTES_MAX},
     },
 };
-
-/// How many months and actions a usage report tells of, the newest first.
-const USAGE_ROWS_MAX: usize = 10_000;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -11,13 +11,13 @@ use axum::{
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tower_sessions::Session;
 
 use super::{
     Fault,
     carry_out::{Notes, carry_out, command},
     names::{AccountName, entry_after},
+    objects::{Page, USAGE_ROWS_MAX},
     sent::{Body, Limit, Query, idempotency_key, metadata},
 };
 use crate::{
@@ -29,10 +29,12 @@ use crate::{
     problem::Problem,
     server::{
         AppState, Error,
+        auth::secret,
         caller::status_of,
-        ledger::Filter,
+        ledger::{Filter, Usage},
         store::people::{self, Role, User},
     },
+    text::hexadecimal,
     views::title,
 };
 
@@ -41,9 +43,6 @@ const TOKENS: &str = "tokens";
 
 /// Of an account without a subscription.
 const FREE: &str = "free";
-
-/// How many months and actions are added up.
-const USAGE_ROWS_MAX: usize = 10_000;
 
 #[derive(Serialize)]
 pub struct CreditsAnswer {
@@ -119,8 +118,7 @@ pub async fn consume(
     let action = state.catalog.action(asked.feature.as_str()).ok_or(Problem::UnknownAction)?;
     let units = asked.units.or_else(|| one_credit_of(action));
     let charge = action.price(units).map_err(|reason| Fault::field("units", reason))?;
-    let limits = state.catalog.limits;
-    let spend = Spend { charge, agreed: None, limits, description: None };
+    let spend = Spend { charge, agreed: None, limits: state.catalog.limits, description: None };
     let notes = Notes { reference: asked.generation_id, metadata: asked.metadata };
     let command = command(user.account, key, Act::Spend(spend), notes);
     match state.ledger.execute(command).await? {
@@ -150,7 +148,7 @@ async fn consumed(state: &AppState, entry: &Entry) -> Consumed {
         Some(units) => Some(CreditInfo {
             tokens_used: units.get(),
             credits_remaining: remaining,
-            total_tokens_used: tokens(state, entry.account, None).await.ok(),
+            total_tokens_used: token_usage(state, entry.account).await.ok().map(|rows| tokens(&rows)),
         }),
         None => None,
     };
@@ -193,11 +191,9 @@ pub async fn history(
     let user = member(&state, &session).await?;
     let before = entry_after(user.account, query.starting_after.as_deref())?;
     let Limit(limit) = query.limit;
-    let mut entries =
-        state.ledger.history(user.account, before, &Filter::default(), limit + 1).await?.entries;
-    let has_more = entries.len() > limit;
-    entries.truncate(limit);
-    let history = entries.iter().map(|entry| HistoryItem::of(&state, entry)).collect();
+    let read = state.ledger.history(user.account, before, &Filter::default(), limit + 1).await?;
+    let Page { data: history, has_more } =
+        Page::of(read.entries, limit, |entry| HistoryItem::of(&state, &entry));
     Ok(Json(HistoryAnswer { history, has_more }))
 }
 
@@ -238,11 +234,12 @@ pub struct TokensUsed {
 pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Json<UsageAnswer>, Fault> {
     let user = member(&state, &session).await?;
     let (month, next_month) = month_of(state.clock.now());
+    let rows = token_usage(&state, user.account).await?;
     Ok(Json(UsageAnswer {
         credits: available(&state, user.account).await?,
         tokens_used: TokensUsed {
-            lifetime: tokens(&state, user.account, None).await?,
-            monthly: tokens(&state, user.account, Some(month)).await?,
+            lifetime: tokens(&rows),
+            monthly: tokens(rows.iter().filter(|row| row.month >= month)),
         },
         monthly_reset_date: next_month,
         is_subscribed: false,
@@ -312,15 +309,18 @@ async fn available(state: &AppState, account: AccountId) -> Result<i64, Error> {
     Ok(state.ledger.account(account).await?.available(state.clock.now()).get())
 }
 
-/// How many tokens an account has used, since a moment or ever.
-async fn tokens(state: &AppState, account: AccountId, from: Option<DateTime<Utc>>) -> Result<i64, Error> {
-    let filter = Filter { from, ..Filter::default() };
-    let rows = state.ledger.usage(account, &filter, USAGE_ROWS_MAX).await?;
-    let of_tokens = rows.iter().filter(|row| {
+/// What an account has run that is counted in tokens, by month.
+async fn token_usage(state: &AppState, account: AccountId) -> Result<Vec<Usage>, Error> {
+    let mut rows = state.ledger.usage(account, &Filter::default(), USAGE_ROWS_MAX).await?;
+    rows.retain(|row| {
         let action = row.action.as_deref().and_then(|key| state.catalog.action(key));
         action.is_some_and(counts_tokens)
     });
-    Ok(of_tokens.fold(0, |sum, row| sum.saturating_add(row.units)))
+    Ok(rows)
+}
+
+fn tokens<'a>(rows: impl IntoIterator<Item = &'a Usage>) -> i64 {
+    rows.into_iter().fold(0, |sum, row| sum.saturating_add(row.units))
 }
 
 fn counts_tokens(action: &Action) -> bool {
@@ -337,8 +337,7 @@ fn one_credit_of(action: &Action) -> Option<Units> {
 
 /// A generation is paid for once, however often its page asks.
 fn key_of(generation: &Reference) -> Result<IdempotencyKey, Fault> {
-    let digest = Sha256::digest(generation.as_str());
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hexadecimal(&secret::digest(generation.as_str()));
     Ok(IdempotencyKey::of_browser(&format!("generation-{digits}")).map_err(Error::internal)?)
 }
 

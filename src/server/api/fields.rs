@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::reference::told;
-use crate::domain::{self, IdempotencyKey, Kind, LotState, Priority, catalog, id, note};
+use crate::domain::{self, IdempotencyKey, Kind, LotState, catalog, id, note};
 
 /// Nothing that ends a line or rings a bell.
 const ONE_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -59,11 +59,7 @@ field!(Amount, "Credits, at least one.", number(1, domain::Amount::MAX.get()));
 field!(Units, "How many, where an action is priced by unit.", number(1, catalog::Units::MAX));
 field!(Credits, "Credits, or none.", number(0, i64::MAX));
 field!(HoldSeconds, "After how many seconds a hold counts as released.", number(1, 86_400));
-field!(
-    PriorityNumber,
-    "Lots with a lower number are spent first.",
-    number(Priority::MIN.into(), Priority::MAX.into())
-);
+field!(PriorityNumber, "Lots with a lower number are spent first.", number(i16::MIN.into(), i16::MAX.into()));
 field!(
     Time,
     "A time, as RFC 3339 writes it, in the years 1 to 9999.",

@@ -1,5 +1,7 @@
 //! How a caller names things: accounts, holds, lots, and the last item of a list that it has.
 
+use std::str::FromStr;
+
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
@@ -78,9 +80,7 @@ impl FromRequestParts<AppState> for HoldPath {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        let hold = named.and_then(|Path(id)| id.parse().ok());
-        hold.map(Self).ok_or_else(|| Problem::UnknownHold.into())
+        parsed(parts, state).await.map(Self).ok_or_else(|| Problem::UnknownHold.into())
     }
 }
 
@@ -91,10 +91,14 @@ impl FromRequestParts<AppState> for LotPath {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
-        let named = Path::<String>::from_request_parts(parts, state).await.ok();
-        let lot = named.and_then(|Path(id)| id.parse().ok());
-        lot.map(Self).ok_or_else(|| Problem::UnknownLot.into())
+        parsed(parts, state).await.map(Self).ok_or_else(|| Problem::UnknownLot.into())
     }
+}
+
+/// The one id in a URL, if it is one.
+async fn parsed<T: FromStr>(parts: &mut Parts, state: &AppState) -> Option<T> {
+    let Path(id) = Path::<String>::from_request_parts(parts, state).await.ok()?;
+    id.parse().ok()
 }
 
 /// The version of the entry that a list goes on after: one of this account.

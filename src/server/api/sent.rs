@@ -19,7 +19,10 @@ use utoipa::IntoParams;
 
 use super::{Fault, fields};
 use crate::{
-    domain::{IdempotencyKey, Kind, Source, moment, note::Metadata},
+    domain::{
+        IdempotencyKey, Kind, Source, moment,
+        note::{Metadata, is_line},
+    },
     problem::Problem,
     server::AppState,
 };
@@ -252,9 +255,8 @@ impl<const CHARS_MAX: usize> TryFrom<String> for Line<CHARS_MAX> {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let is_line = (1..=CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         let wrong = || format!("this is 1 to {CHARS_MAX} characters without control characters");
-        is_line.then_some(Self(text)).ok_or_else(wrong)
+        if is_line(&text, CHARS_MAX) { Ok(Self(text)) } else { Err(wrong()) }
     }
 }
 

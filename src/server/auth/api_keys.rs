@@ -30,7 +30,7 @@ use tokio::{
 
 use super::secret;
 use crate::{
-    domain::KeyId,
+    domain::{KeyId, note::is_line},
     problem::Problem,
     server::{
         Error,
@@ -121,11 +121,9 @@ impl NewKey {
         mut scopes: Vec<Scope>,
         requests_per_minute: NonZeroU32,
     ) -> Result<Self, NotANewKey> {
-        let length = name.chars().count();
         scopes.sort_unstable();
         scopes.dedup();
-        let is_named = (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
-        let is_key = is_named && !scopes.is_empty();
+        let is_key = is_line(&name, NAME_CHARS_MAX) && !scopes.is_empty();
         is_key.then_some(Self { name, scopes, requests_per_minute }).ok_or(NotANewKey)
     }
 }

@@ -2,13 +2,13 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::server::Error;
+use crate::{server::Error, text::hexadecimal};
 
 /// `N` random bytes in hexadecimal digits.
 pub fn random_digits<const N: usize>() -> Result<String, Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(Error::internal)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&bytes))
 }
 
 pub fn digest(secret: &str) -> [u8; 32] {

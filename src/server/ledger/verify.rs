@@ -13,6 +13,7 @@ use crate::{
         self,
         ledger::{self as tables, Bucket, Buckets, Found, Kept, Line},
     },
+    text::hexadecimal,
 };
 
 /// How many accounts are read at a time.
@@ -242,7 +243,7 @@ impl Books {
         differ("balance", row.balance.to_string(), replay.balance().get().to_string());
         differ("held", row.held.to_string(), replay.held().get().to_string());
         differ("debt", row.debt.to_string(), replay.debt().get().to_string());
-        differ("chain", hex(&row.chain), hex(replay.chain().bytes()));
+        differ("chain", hexadecimal(&row.chain), hexadecimal(replay.chain().bytes()));
         differ("last entry", format!("{:?}", row.last_entry_at), format!("{:?}", replay.last_at()));
         differ(
             "unlimited use",
@@ -258,8 +259,4 @@ impl Books {
         differ("last lot", row.last_lot.to_string(), last_lot.to_string());
         broken
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::host::{Answer, Host};
 use crate::{
-    program::{scrip, serve, stop},
+    program::{admin_key, serve, stop},
     support::App,
 };
 
@@ -151,9 +151,7 @@ async fn a_command_without_a_key_or_with_a_bad_one_is_not_carried_out(pool: PgPo
 async fn after_a_crash_between_commit_and_answer_the_first_answer_is_given() {
     let data = TempDir::new().unwrap();
     let (mut server, url) = serve(data.path()).await;
-    let create = ["api-key", "create", "--name", "test", "--scope", "admin"];
-    let made = scrip(data.path(), &create).output().await.unwrap();
-    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let key = admin_key(data.path()).await;
     let host = Host::at(&url, key.clone());
     let id = host.account("ada", 0).await;
     let spend = json!({"account": id, "amount": 3, "reference": "job"});

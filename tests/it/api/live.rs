@@ -14,7 +14,7 @@ use tokio::{
 
 use super::host::{Host, new_key};
 use crate::{
-    program::{scrip, serve, stop},
+    program::{admin_key, serve, stop},
     support::App,
 };
 
@@ -177,9 +177,7 @@ async fn a_stream_of_one_process_shows_within_a_second_what_another_did() {
     let data = TempDir::new().unwrap();
     // The second one uses the first one's database.
     let ((one, one_url), (other, other_url)) = (serve(data.path()).await, serve(data.path()).await);
-    let create = ["api-key", "create", "--name", "test", "--scope", "admin"];
-    let made = scrip(data.path(), &create).output().await.unwrap();
-    let key = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let key = admin_key(data.path()).await;
     let (watcher, spender) = (Host::at(&one_url, key.clone()), Host::at(&other_url, key));
     let id = spender.account("ada", 100).await;
     let mut stream = Stream::open(&watcher, &id, None).await;

@@ -14,6 +14,9 @@ pub use self::{
     entry::{EntryObject, HoldObject, QuoteObject},
 };
 
+/// How many months and actions a report of usage tells of, the newest first.
+pub const USAGE_ROWS_MAX: usize = 10_000;
+
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub struct Page<T> {
