@@ -169,7 +169,7 @@ pub enum KindView {
 
 impl BalanceView {
     pub fn of(available: Credits, catalog: &Catalog) -> Self {
-        Self { available, level: Level::of(available, catalog.low_balance) }
+        Self { available, level: Level::of(available, catalog.low_balance.threshold(None)) }
     }
 }
 

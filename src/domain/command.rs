@@ -1,6 +1,7 @@
 //! Commands: what can be asked of an account, and the key by which a repeated question is recognised.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use thiserror::Error;
 
 use super::{
@@ -148,7 +149,8 @@ pub struct Clawback {
 }
 
 /// What becomes of credits that are clawed back and were spent already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WhenSpent {
     Debt,
     Forgive,

@@ -14,11 +14,11 @@ pub enum Level {
 }
 
 impl Level {
-    /// Low at the catalog's `low_balance` or below it, empty at nothing.
-    pub fn of(available: Credits, low_balance: Credits) -> Self {
+    /// Low at the threshold (of the catalog's `low_balance`) or below it, empty at nothing.
+    pub fn of(available: Credits, threshold: Credits) -> Self {
         if available == Credits::ZERO {
             Self::Empty
-        } else if available <= low_balance {
+        } else if available <= threshold {
             Self::Low
         } else {
             Self::Comfortable

@@ -56,7 +56,7 @@
 //!
 //! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
 //! with an [`Entry`] or a [`Refusal`]. [`replay`] keeps the books a second time, to check them. [`catalog`]
-//! says what actions cost; [`level`] says when to warn.
+//! says what actions cost and what is sold; [`level`] says when to warn.
 
 pub mod account;
 pub mod catalog;

@@ -11,6 +11,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
     Error,
+    catalog::InForce,
     clock::Clock,
     ledger::Ledger,
     store::profiles::{self, Profile},
@@ -30,21 +31,22 @@ pub struct Accounts {
     pool: PgPool,
     clock: Clock,
     ledger: Ledger,
-    catalog: Arc<Catalog>,
+    in_force: InForce,
     names: Arc<Mutex<LruCache<ExternalId, AccountId>>>,
 }
 
 impl Accounts {
-    pub fn new(pool: PgPool, clock: Clock, ledger: Ledger, catalog: Arc<Catalog>) -> Self {
-        Self { pool, clock, ledger, catalog, names: Arc::new(Mutex::new(LruCache::new(NAMES_MAX))) }
+    pub fn new(pool: PgPool, clock: Clock, ledger: Ledger, in_force: InForce) -> Self {
+        Self { pool, clock, ledger, in_force, names: Arc::new(Mutex::new(LruCache::new(NAMES_MAX))) }
     }
 
     /// Makes an account with what the catalog gives at sign-up, in the caller's transaction.
     pub async fn open(&self, conn: &mut PgConnection) -> Result<AccountId, Error> {
         let account = self.ledger.open_account(conn).await?;
-        if let Some(command) = self.sign_up_grant(account) {
+        let catalog = self.in_force.get();
+        if let Some(command) = self.sign_up_grant(account, &catalog) {
             for answer in self.ledger.execute_in(conn, account, &[command]).await? {
-                let insufficient = self.catalog.insufficient_status;
+                let insufficient = catalog.insufficient_status;
                 answer.map_err(|refusal| Problem::refused(refusal, insufficient, self.clock.now()))?;
             }
         }
@@ -99,8 +101,8 @@ impl Accounts {
         Ok(profile.ok_or(Problem::UnknownAccount)?)
     }
 
-    fn sign_up_grant(&self, account: AccountId) -> Option<Command> {
-        let signup = self.catalog.signup?;
+    fn sign_up_grant(&self, account: AccountId, catalog: &Catalog) -> Option<Command> {
+        let signup = catalog.signup?;
         let lasts = |days| self.clock.now() + TimeDelta::days(i64::from(days));
         let grant = Grant {
             amount: signup.credits,

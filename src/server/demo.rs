@@ -65,11 +65,11 @@ async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error>
         description: Description::parse("Welcome bonus").map_err(Error::internal)?,
     };
     let mut acts = vec![Act::Grant(bonus)];
-    for (action, runs) in state.catalog.actions.iter().zip(RUNS) {
+    let catalog = state.catalog();
+    for (action, runs) in catalog.actions.iter().zip(RUNS) {
         // An action that is priced by unit has no price without a number of them.
         let Ok(charge) = action.price(None) else { continue };
-        let spend =
-            Spend { agreed: Some(charge.cost), charge, limits: state.catalog.limits, description: None };
+        let spend = Spend { agreed: Some(charge.cost), charge, limits: catalog.limits, description: None };
         acts.extend((0..runs).map(|_| Act::Spend(spend.clone())));
     }
     let commands = acts

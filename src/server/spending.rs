@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{AppState, Error, store::people::User};
 use crate::{
     domain::{
-        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
+        AccountId, Act, Amount, Catalog, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
         catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
@@ -32,9 +32,10 @@ pub async fn quote(
     order: &Order<'_>,
     key: String,
 ) -> Result<QuoteView, Error> {
-    let (action, charge) = price(state, order)?;
+    let catalog = state.catalog();
+    let (action, charge) = price(&catalog, order)?;
     let account = state.ledger.account(member.account).await?;
-    let quote = account.quote(charge.cost, &state.catalog.limits, state.clock.now());
+    let quote = account.quote(charge.cost, &catalog.limits, state.clock.now());
     Ok(QuoteView::of(action, &charge, quote, &account, |refusal| state.refused(refusal), key))
 }
 
@@ -50,8 +51,9 @@ pub async fn spend(
     if agreed.account != member.account {
         return Err(Problem::OtherAccount.into());
     }
-    let (_, charge) = price(state, order)?;
-    let spend = Spend { charge, agreed: Some(agreed.cost), limits: state.catalog.limits, description: None };
+    let catalog = state.catalog();
+    let (_, charge) = price(&catalog, order)?;
+    let spend = Spend { charge, agreed: Some(agreed.cost), limits: catalog.limits, description: None };
     let answer = state.ledger.execute(Command::new(member.account, key, Act::Spend(spend))).await?;
     Ok(answer.map_err(|refusal| state.refused(refusal))?)
 }
@@ -65,8 +67,8 @@ pub async fn spent(
     state.ledger.answered(member.account, key).await
 }
 
-fn price<'a>(state: &'a AppState, order: &Order<'_>) -> Result<(&'a Action, Charge), Problem> {
-    let action = state.catalog.action(order.action).ok_or(Problem::UnknownAction)?;
+fn price<'a>(catalog: &'a Catalog, order: &Order<'_>) -> Result<(&'a Action, Charge), Problem> {
+    let action = catalog.action(order.action).ok_or(Problem::UnknownAction)?;
     let units = order.units.map(|typed| {
         let number = typed.trim().parse::<i64>().ok();
         number.and_then(|number| Units::try_from(number).ok()).ok_or(Problem::UnitsInvalid)

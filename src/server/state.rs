@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use super::{
     accounts::Accounts,
     auth::{ApiKeys, Auth},
+    catalog::InForce,
     clock::Clock,
     config::Config,
     ledger::Ledger,
@@ -25,7 +26,7 @@ pub struct AppState(Arc<Parts>);
 pub struct Parts {
     pub pool: PgPool,
     pub clock: Clock,
-    pub catalog: Arc<Catalog>,
+    pub in_force: InForce,
     pub ledger: Ledger,
     pub accounts: Accounts,
     pub auth: Auth,
@@ -49,17 +50,22 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// What the law's refusal means to the one who asked.
+    /// The catalog that is in force. Another may be taken up at any moment: an answer reads its prices once.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.in_force.get()
+    }
+
+    /// What the law's refusal means to the one who asked, with the status that is in force.
     pub fn refused(&self, refusal: Refusal) -> Problem {
-        Problem::refused(refusal, self.catalog.insufficient_status, self.clock.now())
+        Problem::refused(refusal, self.catalog().insufficient_status, self.clock.now())
     }
 
     /// # Errors
     /// When the database can't be read: the ledger's layout is in it.
     pub async fn new(pool: PgPool, clock: Clock, catalog: Catalog, config: &Config) -> sqlx::Result<Self> {
-        let catalog = Arc::new(catalog);
+        let in_force = InForce::new(catalog);
         let ledger = Ledger::open(pool.clone(), clock.clone()).await?;
-        let accounts = Accounts::new(pool.clone(), clock.clone(), ledger.clone(), catalog.clone());
+        let accounts = Accounts::new(pool.clone(), clock.clone(), ledger.clone(), in_force.clone());
         let auth = Auth::new(pool.clone(), clock.clone(), accounts.clone());
         let listens_on = || format!("http://{}", config.leptos.site_addr);
         Ok(Self(Arc::new(Parts {
@@ -72,7 +78,7 @@ impl AppState {
             leptos: config.leptos.clone(),
             pool,
             clock,
-            catalog,
+            in_force,
             ledger,
             accounts,
             auth,

@@ -219,8 +219,9 @@ pub fn spend(state: &AppState, account: AccountId, key: &str, action: &str, unit
 
 pub fn spending(state: &AppState, action: &str, units: Option<i64>) -> Spend {
     let units = units.map(|units| units.try_into().unwrap());
-    let charge = state.catalog.action(action).unwrap().price(units).unwrap();
-    Spend { agreed: Some(charge.cost), charge, limits: state.catalog.limits, description: None }
+    let catalog = state.catalog();
+    let charge = catalog.action(action).unwrap().price(units).unwrap();
+    Spend { agreed: Some(charge.cost), charge, limits: catalog.limits, description: None }
 }
 
 pub fn reason() -> Description {

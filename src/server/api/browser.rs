@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{
-        AccountId, Act, Amount, Entry, EntryId, Grant, IdempotencyKey, Kind, Source, Spend, UserId,
+        AccountId, Act, Amount, Catalog, Entry, EntryId, Grant, IdempotencyKey, Kind, Source, Spend, UserId,
         catalog::{Action, ActionKey, Cost, Units},
         note::{Description, Metadata, Reference},
     },
@@ -106,6 +106,7 @@ pub async fn consume(
         Some(generation) => key_of(generation)?,
         None => key_sent(&state, &headers)?,
     };
+    let catalog = state.catalog();
     // What was paid for stays so, whatever the catalog says by now.
     if let Some(entry) = state.ledger.answered(user.account, key).await? {
         let action =
@@ -113,16 +114,16 @@ pub async fn consume(
         if action != Some(&asked.feature) {
             return Err(Problem::KeyReused.into());
         }
-        return Ok(Json(consumed(&state, &entry).await).into_response());
+        return Ok(Json(consumed(&state, &catalog, &entry).await).into_response());
     }
-    let action = state.catalog.action(asked.feature.as_str()).ok_or(Problem::UnknownAction)?;
+    let action = catalog.action(asked.feature.as_str()).ok_or(Problem::UnknownAction)?;
     let units = asked.units.or_else(|| one_credit_of(action));
     let charge = action.price(units).map_err(|reason| Fault::field("units", reason))?;
-    let spend = Spend { charge, agreed: None, limits: state.catalog.limits, description: None };
+    let spend = Spend { charge, agreed: None, limits: catalog.limits, description: None };
     let notes = Notes { reference: asked.generation_id, metadata: asked.metadata };
     let command = command(user.account, key, Act::Spend(spend), notes);
     match state.ledger.execute(command).await? {
-        Ok(receipt) => Ok(Json(consumed(&state, &receipt.entry).await).into_response()),
+        Ok(receipt) => Ok(Json(consumed(&state, &catalog, &receipt.entry).await).into_response()),
         Err(refusal) => {
             let problem = state.refused(refusal);
             let remaining = available(&state, user.account).await?;
@@ -139,16 +140,16 @@ pub async fn consume(
 }
 
 /// It is done: what can't be read now is no reason to say otherwise.
-async fn consumed(state: &AppState, entry: &Entry) -> Consumed {
+async fn consumed(state: &AppState, catalog: &Catalog, entry: &Entry) -> Consumed {
     let remaining = available(state, entry.account).await.ok();
     let charge = entry.kind.charge();
     let action = charge.and_then(|charge| charge.action.as_ref());
-    let is_of_tokens = action.and_then(|key| state.catalog.action(key.as_str())).is_some_and(counts_tokens);
+    let is_of_tokens = counts_tokens(catalog, action.map(ActionKey::as_str));
     let credit_info = match charge.and_then(|charge| charge.units).filter(|_| is_of_tokens) {
         Some(units) => Some(CreditInfo {
             tokens_used: units.get(),
             credits_remaining: remaining,
-            total_tokens_used: token_usage(state, entry.account).await.ok().map(|rows| tokens(&rows)),
+            total_tokens_used: token_usage(state, catalog, entry.account).await.ok().map(|all| tokens(&all)),
         }),
         None => None,
     };
@@ -192,13 +193,14 @@ pub async fn history(
     let before = entry_after(user.account, query.starting_after.as_deref())?;
     let Limit(limit) = query.limit;
     let read = state.ledger.history(user.account, before, &Filter::default(), limit + 1).await?;
+    let catalog = state.catalog();
     let Page { data: history, has_more } =
-        Page::of(read.entries, limit, |entry| HistoryItem::of(&state, &entry));
+        Page::of(read.entries, limit, |entry| HistoryItem::of(&catalog, &entry));
     Ok(Json(HistoryAnswer { history, has_more }))
 }
 
 impl HistoryItem {
-    fn of(state: &AppState, entry: &Entry) -> Self {
+    fn of(catalog: &Catalog, entry: &Entry) -> Self {
         let is_purchase =
             entry.kind == Kind::Grant && entry.opened.is_some_and(|opened| opened.source == Source::Pack);
         Self {
@@ -206,7 +208,7 @@ impl HistoryItem {
             r#type: if is_purchase { "purchase" } else { entry.kind.as_str() },
             amount: entry.delta(),
             balance: entry.balance_after.get(),
-            description: title(entry, &state.catalog),
+            description: title(entry, catalog),
             generation_id: entry.reference.as_ref().map(|reference| reference.as_str().to_owned()),
             created_at: entry.at,
         }
@@ -234,7 +236,7 @@ pub struct TokensUsed {
 pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Json<UsageAnswer>, Fault> {
     let user = member(&state, &session).await?;
     let (month, next_month) = month_of(state.clock.now());
-    let rows = token_usage(&state, user.account).await?;
+    let rows = token_usage(&state, &state.catalog(), user.account).await?;
     Ok(Json(UsageAnswer {
         credits: available(&state, user.account).await?,
         tokens_used: TokensUsed {
@@ -310,12 +312,9 @@ async fn available(state: &AppState, account: AccountId) -> Result<i64, Error> {
 }
 
 /// What an account has run that is counted in tokens, by month.
-async fn token_usage(state: &AppState, account: AccountId) -> Result<Vec<Usage>, Error> {
+async fn token_usage(state: &AppState, catalog: &Catalog, account: AccountId) -> Result<Vec<Usage>, Error> {
     let mut rows = state.ledger.usage(account, &Filter::default(), USAGE_ROWS_MAX).await?;
-    rows.retain(|row| {
-        let action = row.action.as_deref().and_then(|key| state.catalog.action(key));
-        action.is_some_and(counts_tokens)
-    });
+    rows.retain(|row| counts_tokens(catalog, row.action.as_deref()));
     Ok(rows)
 }
 
@@ -323,8 +322,9 @@ fn tokens<'a>(rows: impl IntoIterator<Item = &'a Usage>) -> i64 {
     rows.into_iter().fold(0, |sum, row| sum.saturating_add(row.units))
 }
 
-fn counts_tokens(action: &Action) -> bool {
-    matches!(&action.cost, Cost::PerUnit { unit, .. } if unit == TOKENS)
+fn counts_tokens(catalog: &Catalog, action: Option<&str>) -> bool {
+    let cost = action.and_then(|key| catalog.action(key)).map(|action| &action.cost);
+    matches!(cost, Some(Cost::PerUnit { unit, .. }) if unit == TOKENS)
 }
 
 /// Who does not say how many takes what one credit pays for.

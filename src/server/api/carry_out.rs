@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Fault;
 use crate::{
     domain::{
-        AccountId, Act, Amount, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
+        AccountId, Act, Amount, Catalog, Charge, Command, Entry, IdempotencyKey, Receipt, Spend,
         catalog::{ActionKey, Units},
         note::{Description, Metadata, Reference},
     },
@@ -67,10 +67,10 @@ pub struct Order {
 
 impl Order {
     /// What it costs now.
-    pub fn charge(&self, state: &AppState) -> Result<Charge, Fault> {
+    pub fn charge(&self, catalog: &Catalog) -> Result<Charge, Fault> {
         match (&self.action, self.amount) {
             (Some(action), None) => {
-                let action = state.catalog.action(action.as_str()).ok_or(Problem::UnknownAction)?;
+                let action = catalog.action(action.as_str()).ok_or(Problem::UnknownAction)?;
                 action.price(self.units).map_err(|reason| Fault::field("units", reason))
             }
             (None, Some(_)) if self.units.is_some() => {
@@ -89,11 +89,12 @@ impl Order {
     pub async fn spend(
         &self,
         state: &AppState,
+        catalog: &Catalog,
         account: AccountId,
         key: IdempotencyKey,
         description: Option<Description>,
     ) -> Result<Spend, Fault> {
-        let charge = match (self.charge(state), &self.action) {
+        let charge = match (self.charge(catalog), &self.action) {
             (Err(fault), Some(action)) => {
                 let before = state.ledger.answered(account, key).await?;
                 let charged = before.as_ref().and_then(|entry| entry.kind.charge());
@@ -102,7 +103,7 @@ impl Order {
             }
             (charge, _) => charge?,
         };
-        Ok(Spend { charge, agreed: self.cost.or(self.amount), limits: state.catalog.limits, description })
+        Ok(Spend { charge, agreed: self.cost.or(self.amount), limits: catalog.limits, description })
     }
 }
 

@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 pub async fn balance(state: &AppState, account: AccountId) -> Result<BalanceObject, Error> {
     let account = state.ledger.account(account).await?;
-    Ok(BalanceObject::of(&account, &state.catalog, state.clock.now()))
+    Ok(BalanceObject::of(&account, &state.catalog(), state.clock.now()))
 }
 
 /// `last`: the version of the last balance that the caller has; nothing older is sent.

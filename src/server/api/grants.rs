@@ -125,7 +125,12 @@ pub async fn refund(
     Idempotency(key): Idempotency,
     Body(new): Body<NewRefund>,
 ) -> Result<Done<EntryObject>, Fault> {
-    let refund = Refund { spend: new.spend.number, amount: new.amount, grace: None, reason: new.reason };
+    let refund = Refund {
+        spend: new.spend.number,
+        amount: new.amount,
+        grace: state.catalog().refund_grace,
+        reason: new.reason,
+    };
     let notes = Notes { reference: new.reference, metadata: new.metadata };
     let command = command(new.spend.account, key, Act::Refund(refund), notes);
     let done = carry_out(&state, command).await;

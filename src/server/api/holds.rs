@@ -79,7 +79,7 @@ pub async fn create(
         .map(|seconds| HoldLife::try_from(seconds.0).map_err(|reason| Fault::field("expires_in", reason)));
     let life = life.transpose()?.unwrap_or_default();
     let account = new.account.resolve(&state).await?;
-    let spend = order.spend(&state, account, key, new.description).await?;
+    let spend = order.spend(&state, &state.catalog(), account, key, new.description).await?;
     let notes = Notes { reference: new.reference, metadata: new.metadata };
     let command = command(account, key, Act::Hold(spend, life), notes);
     Done::of_kind(&carry_out(&state, command).await?, HoldObject::of)

@@ -28,7 +28,7 @@ use crate::{
     ),
 )]
 pub async fn catalog(State(state): State<AppState>) -> Json<CatalogObject> {
-    Json(state.catalog.as_ref().into())
+    Json(state.catalog().as_ref().into())
 }
 
 /// The time that the program goes by.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Act, Amount, Command, IdempotencyKey,
+        Act, Amount, Catalog, Command, IdempotencyKey,
         catalog::{ActionKey, Units},
         note::{Description, Metadata, Reference},
     },
@@ -59,11 +59,12 @@ pub async fn quote(
     Body(new): Body<NewQuote>,
 ) -> Result<Json<QuoteObject>, Fault> {
     let order = Order { action: new.action, units: new.units, amount: new.amount, cost: None };
-    let charge = order.charge(&state)?;
+    let catalog = state.catalog();
+    let charge = order.charge(&catalog)?;
     let account = new.account.resolve(&state).await?;
     let account = state.ledger.account(account).await?;
     let now = state.clock.now();
-    let quote = account.quote(charge.cost, &state.catalog.limits, now);
+    let quote = account.quote(charge.cost, &catalog.limits, now);
     Ok(Json(QuoteObject::of(&account, quote, now, |refusal| state.refused(refusal))))
 }
 
@@ -114,15 +115,20 @@ pub async fn create(
     Idempotency(key): Idempotency,
     Body(new): Body<NewSpend>,
 ) -> Result<Done<EntryObject>, Fault> {
-    let command = new.command(&state, key).await?;
+    let command = new.command(&state, &state.catalog(), key).await?;
     Ok(Done::of(&carry_out(&state, command).await?, EntryObject::of))
 }
 
 impl NewSpend {
-    async fn command(self, state: &AppState, key: IdempotencyKey) -> Result<Command, Fault> {
+    async fn command(
+        self,
+        state: &AppState,
+        catalog: &Catalog,
+        key: IdempotencyKey,
+    ) -> Result<Command, Fault> {
         let order = Order { action: self.action, units: self.units, amount: self.amount, cost: self.cost };
         let account = self.account.resolve(state).await?;
-        let spend = order.spend(state, account, key, self.description).await?;
+        let spend = order.spend(state, catalog, account, key, self.description).await?;
         let notes = Notes { reference: self.reference, metadata: self.metadata };
         Ok(command(account, key, Act::Spend(spend), notes))
     }
@@ -202,10 +208,11 @@ pub async fn create_batch(
         return Err(Fault::field("spends", format!("a batch has 1 to {BATCH_MAX} spends")));
     }
     // One after the other: a name that is not remembered takes a connection.
+    let catalog = state.catalog();
     let mut commands = Vec::with_capacity(new.spends.len());
     for Object(spend) in new.spends {
         let (key, spend) = spend.apart();
-        commands.push(spend.command(&state, key).await);
+        commands.push(spend.command(&state, &catalog, key).await);
     }
     let outcomes = commands.into_iter().map(async |command| {
         let done = async { carry_out(&state, command?).await };

@@ -4,11 +4,16 @@
 //! [`Reader`] is asked for each key in turn instead and hands out what it can, so that one pass finds
 //! everything; and the keys that nobody asked for are the unknown ones.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Display,
+    ops::RangeInclusive,
+};
 
 use toml::de::{DeTable, DeValue};
 
 use super::Flaw;
+use crate::text::number;
 
 /// How much of a long value a message quotes, in characters.
 const QUOTED_MAX: usize = 40;
@@ -46,6 +51,9 @@ impl Flaws {
     }
 }
 
+/// The keys that were given out, and on which lines.
+pub(super) type Lines = HashMap<String, usize>;
+
 /// One table of the file: takes settings out of it, and notes what is wrong with them.
 pub(super) struct Reader<'a> {
     table: &'a DeTable<'a>,
@@ -78,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The line of a key's value, or of the table where it has no such key.
-    pub(super) fn line(&self, key: &str) -> usize {
+    fn line(&self, key: &str) -> usize {
         self.flaws.line(self.offset_of(key))
     }
 
@@ -111,13 +119,31 @@ impl<'a> Reader<'a> {
         result
     }
 
+    /// The key of one of several things of a kind (`what`), which no other of them may have.
+    pub(super) fn key<K: TryFrom<String> + Display>(
+        &mut self,
+        what: &str,
+        example: &str,
+        given: &mut Lines,
+    ) -> Option<K> {
+        self.require("key", example);
+        let key = self.value("key", "a key", "1 to 64 of a-z, 0-9 and _, the first a letter", |value| {
+            K::try_from(value.as_str()?.to_owned()).ok()
+        })?;
+        if let Some(line) = given.insert(key.to_string(), self.line("key")) {
+            let message = format!("\"{key}\" is already the key of the {what} on line {line}; write another");
+            self.flaw("key", &message);
+        }
+        Some(key)
+    }
+
     pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
         key: &'static str,
         what: &str,
         range: RangeInclusive<i64>,
     ) -> Option<T> {
-        let remedy = format!("a whole number from {} to {}", grouped(*range.start()), grouped(*range.end()));
+        let remedy = format!("a whole number from {} to {}", number(*range.start()), number(*range.end()));
         self.value(key, what, &remedy, |value| {
             integer(value).filter(|number| range.contains(number)).and_then(|number| T::try_from(number).ok())
         })
@@ -242,19 +268,6 @@ fn clipped(text: &str) -> String {
     }
 }
 
-/// A number with commas between its thousands. It is never negative.
-fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// The known key that an unknown one was probably meant to be: one begins like the other, or they are at
 /// most two slips apart and more alike than not.
 fn closest(name: &str, known: &BTreeSet<&'static str>) -> Option<&'static str> {
@@ -312,10 +325,5 @@ mod tests {
     fn a_long_value_is_quoted_by_its_beginning() {
         assert_eq!(quoted(&"é".repeat(40)), format!("\"{}\"", "é".repeat(40)));
         assert_eq!(quoted(&"é\n".repeat(40)), format!("\"{}…\"", "é\\n".repeat(20)));
-    }
-
-    #[test]
-    fn large_numbers_have_commas() {
-        assert_eq!([0, 999, 3_650, 1_000_000].map(grouped), ["0", "999", "3,650", "1,000,000"]);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 #[server(prefix = "/fn", endpoint = "offer")]
 pub async fn offer() -> Result<OfferView, Problem> {
     use crate::server::caller::answer;
-    answer(|caller| async move { Ok(OfferView::of(&caller.state.catalog)) }).await
+    answer(|caller| async move { Ok(OfferView::of(&caller.state.catalog())) }).await
 }
 
 /// The actions, and the spend that entry number `spent` records.
@@ -26,6 +26,7 @@ pub async fn list_actions(spent: Option<String>) -> Result<ActionsView, Problem>
     answer(|caller| async move {
         let member = caller.member().await?;
         let state = &caller.state;
+        let catalog = state.catalog();
         let before = spent.and_then(|version| version.parse::<i64>().ok()?.checked_add(1)).map(Version);
         let spent = match before {
             Some(before) => {
@@ -33,11 +34,11 @@ pub async fn list_actions(spent: Option<String>) -> Result<ActionsView, Problem>
                     state.ledger.history(member.account, Some(before), &Filter::default(), 1).await?;
                 let available = history.account.available(state.clock.now());
                 let entry = history.entries.first().filter(|entry| entry.version.next() == before);
-                entry.and_then(|entry| SpentView::of(entry, available, &state.catalog))
+                entry.and_then(|entry| SpentView::of(entry, available, &catalog))
             }
             None => None,
         };
-        Ok(ActionsView { actions: ActionView::all(&state.catalog), spent })
+        Ok(ActionsView { actions: ActionView::all(&catalog), spent })
     })
     .await
 }

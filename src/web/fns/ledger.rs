@@ -38,7 +38,7 @@ pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
             .history(member.account, before, &Filter::default(), HistoryView::PAGE + 1)
             .await?;
         let latest = history.account.version();
-        Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog))
+        Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog()))
     })
     .await
 }

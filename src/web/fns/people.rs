@@ -72,7 +72,7 @@ pub async fn session() -> Result<Option<SessionView>, Problem> {
         let state = &caller.state;
         let account = state.ledger.account(user.account).await?;
         let return_url = state.auth.return_url(&caller.session).await?;
-        let balance = BalanceView::of(account.available(state.clock.now()), &state.catalog);
+        let balance = BalanceView::of(account.available(state.clock.now()), &state.catalog());
         Ok(Some(SessionView { name: user.name, balance, return_url }))
     })
     .await

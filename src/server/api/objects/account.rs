@@ -127,7 +127,7 @@ impl BalanceObject {
             held: account.held(),
             debt: account.debt(),
             scheduled: account.scheduled(now),
-            level: Level::of(available, catalog.low_balance),
+            level: Level::of(available, catalog.low_balance.threshold(None)),
             unlimited: account.is_unlimited(now),
             next_expiry: account.next_expiry(now).map(|(credits, at)| NextExpiry { credits, at }),
         }

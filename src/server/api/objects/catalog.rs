@@ -63,7 +63,7 @@ impl From<&Catalog> for CatalogObject {
                 .signup
                 .map(|signup| SignUpObject { credits: signup.credits, expires_days: signup.expires_days }),
             min_balance: catalog.limits.min_balance,
-            low_balance: catalog.low_balance,
+            low_balance: catalog.low_balance.threshold(None),
             actions: catalog.actions.iter().map(ActionObject::from).collect(),
         }
     }

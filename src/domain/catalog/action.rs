@@ -1,44 +1,10 @@
-//! The catalog: what a product sells for credits. Read from a file by `server::catalog`, which also says
-//! what is wrong with one; here it is already right.
-
-use std::{fmt, sync::Arc};
+//! Actions: what is run for credits, and what one run costs.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Amount, Charge, Credits, command::Limits};
-
-/// One product's settings and the actions that it sells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalog {
-    /// The product's name, as people know it.
-    pub name: String,
-    /// What the product does, in a sentence.
-    pub summary: String,
-    /// What a new member gets.
-    pub signup: Option<SignUpGrant>,
-    /// What every spend must leave available, and how many an account may make.
-    pub limits: Limits,
-    /// At or below this, members are told that little is left.
-    pub low_balance: Credits,
-    /// The HTTP status with which a spend beyond the balance is refused.
-    pub insufficient_status: InsufficientStatus,
-    pub actions: Vec<Action>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignUpGrant {
-    pub credits: Amount,
-    /// `None`: they never expire.
-    pub expires_days: Option<u16>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InsufficientStatus {
-    #[default]
-    PaymentRequired,
-    TooManyRequests,
-}
+use super::ActionKey;
+use crate::domain::{Amount, Charge};
 
 /// Something that costs credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +14,6 @@ pub struct Action {
     pub description: String,
     pub cost: Cost,
 }
-
-/// An action's name in URLs, in calls and in the ledger: 1 to 64 of `a-z`, `0-9`, `_`, the first a letter.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ActionKey(Arc<str>);
 
 /// How an action's price comes about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,18 +42,8 @@ pub enum NoPrice {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a key is 1 to {} of a-z, 0-9 and _, the first a letter", ActionKey::LENGTH_MAX)]
-pub struct NotAnActionKey;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a number of units is between 1 and {}", Units::MAX)]
 pub struct NotUnits;
-
-impl Catalog {
-    pub fn action(&self, key: &str) -> Option<&Action> {
-        self.actions.iter().find(|action| action.key.as_str() == key)
-    }
-}
 
 impl Action {
     /// What one run costs at the moment.
@@ -104,37 +55,6 @@ impl Action {
             (Cost::PerUnit { .. }, None) => return Err(NoPrice::UnitsMissing),
         };
         Ok(Charge { action: Some(self.key.clone()), units, cost })
-    }
-}
-
-impl ActionKey {
-    pub const LENGTH_MAX: usize = 64;
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ActionKey {
-    type Error = NotAnActionKey;
-
-    fn try_from(text: String) -> Result<Self, NotAnActionKey> {
-        let is_key = text.len() <= Self::LENGTH_MAX
-            && text.starts_with(|first: char| first.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        if is_key { Ok(Self(text.into())) } else { Err(NotAnActionKey) }
-    }
-}
-
-impl From<ActionKey> for String {
-    fn from(key: ActionKey) -> Self {
-        key.0.as_ref().to_owned()
-    }
-}
-
-impl fmt::Display for ActionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -201,16 +121,6 @@ mod tests {
         assert_eq!(cost(2_001), 2);
         assert_eq!(cost(Units::MAX), 500_000_000);
         assert_eq!(complete.price(None), Err(NoPrice::UnitsMissing));
-    }
-
-    #[test]
-    fn a_key_is_lower_case_and_starts_with_a_letter() {
-        for good in ["render", "a", "stem_separation", "v2"] {
-            assert!(ActionKey::try_from(good.to_owned()).is_ok(), "{good}");
-        }
-        for bad in ["", "Render", "2v", "_a", "a-b", "a b", &"a".repeat(65)] {
-            assert_eq!(ActionKey::try_from(bad.to_owned()), Err(NotAnActionKey), "{bad}");
-        }
     }
 
     proptest! {
