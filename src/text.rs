@@ -4,7 +4,10 @@
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::domain::{Source, catalog::Cost};
+use crate::domain::{
+    Amount, Source,
+    catalog::{Allowance, Cost, Interval, Plan, Price, RolloverCap},
+};
 
 /// Everything but what is plain in every part of an address.
 const QUERY_VALUE: &AsciiSet =
@@ -53,6 +56,54 @@ pub fn cost(cost: &Cost) -> String {
     }
 }
 
+/// `$1,200.00`, `12.00 CHF`, `¥1,200`.
+pub fn price(price: Price) -> String {
+    let (currency, decimals) = (price.currency(), price.currency().decimals());
+    let digits = format!("{:0>1$}", price.minor(), decimals + 1);
+    let (whole, part) = digits.split_at(digits.len() - decimals);
+    let whole = number(whole.parse().unwrap_or_default());
+    let amount = if decimals == 0 { whole } else { format!("{whole}.{part}") };
+    match currency.sign() {
+        Some(sign) => format!("{sign}{amount}"),
+        None => format!("{amount} {}", currency.as_str().to_uppercase()),
+    }
+}
+
+/// `$12.00 per month`, or `free`.
+pub fn plan_price(amount: Option<Price>, interval: Interval) -> String {
+    let per = match interval {
+        Interval::Month => "per month",
+        Interval::Year => "per year",
+    };
+    amount.map_or_else(|| "free".to_owned(), |amount| format!("{} {per}", price(amount)))
+}
+
+/// What a plan gives: `100 credits a month · up to 200 kept · 14 days free to try`, or `unlimited`.
+pub fn plan_terms(plan: &Plan) -> String {
+    let allowance = match plan.allowance {
+        Allowance::Monthly(amount) => format!("{} a month", credits(amount.get())),
+        Allowance::Unlimited => "unlimited".to_owned(),
+    };
+    let kept = match (plan.allowance, plan.rollover_cap.map(RolloverCap::get)) {
+        (Allowance::Monthly(amount), Some(cap)) if cap > 1 => {
+            Some(format!("up to {} kept", number(amount.get() * i64::from(cap))))
+        }
+        _ => None,
+    };
+    let trial = plan.trial_days.map(|count| format!("{} free to try", days(count)));
+    [Some(allowance), kept, trial].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// What a pack gives: `100 credits · good for 90 days`.
+pub fn pack_terms(amount: Amount, expires_days: Option<u16>) -> String {
+    let life = expires_days.map(|count| format!("good for {}", days(count)));
+    [Some(credits(amount.get())), life].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+fn days(count: u16) -> String {
+    format!("{} {}", number(count.into()), if count == 1 { "day" } else { "days" })
+}
+
 /// `3 Dec 2026`.
 pub fn date(time: DateTime<Utc>) -> String {
     format!("{} {} {}", time.day(), MONTHS[time.month0() as usize], time.year())
@@ -99,7 +150,28 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Amount, catalog::Units};
+    use crate::domain::{
+        Priority,
+        catalog::{Currency, PlanKey, Units},
+    };
+
+    fn money(minor: i64, currency: &str) -> Price {
+        Price::new(minor, Currency::named(currency).unwrap()).unwrap()
+    }
+
+    fn plan(allowance: Allowance) -> Plan {
+        Plan {
+            key: PlanKey::try_from("pro".to_owned()).unwrap(),
+            title: "Pro".into(),
+            description: String::new(),
+            price: None,
+            interval: Interval::Month,
+            allowance,
+            rollover_cap: None,
+            priority: Priority(30),
+            trial_days: None,
+        }
+    }
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
@@ -130,6 +202,46 @@ mod tests {
             Cost::PerUnit { unit: "tokens".into(), units_per_credit: Units::try_from(2_000).unwrap() };
         assert_eq!(cost(&tokens), "1 credit per 2,000 tokens");
         assert_eq!(cost(&Cost::Fixed(Amount::try_from(3).unwrap())), "3 credits");
+    }
+
+    #[test]
+    fn money_is_told_exactly_with_the_decimals_of_its_currency() {
+        for (minor, currency, text) in [
+            (1_200, "usd", "$12.00"),
+            (5, "eur", "€0.05"),
+            (123_456, "gbp", "£1,234.56"),
+            (1_200, "chf", "12.00 CHF"),
+            (1_200, "jpy", "¥1,200"),
+            (5, "krw", "5 KRW"),
+            (Price::MINOR_MAX, "usd", "$999,999.99"),
+        ] {
+            assert_eq!(price(money(minor, currency)), text);
+        }
+    }
+
+    #[test]
+    fn a_plan_says_what_it_gives_and_what_it_costs() {
+        let hundred = Amount::try_from(100).unwrap();
+        let pro = Plan {
+            rollover_cap: Some(RolloverCap::try_from(2).unwrap()),
+            trial_days: Some(14),
+            ..plan(Allowance::Monthly(hundred))
+        };
+        assert_eq!(plan_terms(&pro), "100 credits a month · up to 200 kept · 14 days free to try");
+        let lapsing =
+            Plan { rollover_cap: Some(RolloverCap::try_from(1).unwrap()), trial_days: Some(1), ..pro };
+        assert_eq!(plan_terms(&lapsing), "100 credits a month · 1 day free to try");
+        assert_eq!(plan_terms(&plan(Allowance::Unlimited)), "unlimited");
+        assert_eq!(plan_price(None, Interval::Month), "free");
+        assert_eq!(plan_price(Some(money(1_200, "usd")), Interval::Month), "$12.00 per month");
+        assert_eq!(plan_price(Some(money(12_000, "usd")), Interval::Year), "$120.00 per year");
+    }
+
+    #[test]
+    fn a_pack_says_how_much_it_holds_and_for_how_long() {
+        let hundred = Amount::try_from(100).unwrap();
+        assert_eq!(pack_terms(hundred, Some(90)), "100 credits · good for 90 days");
+        assert_eq!(pack_terms(hundred, None), "100 credits");
     }
 
     #[test]

@@ -98,6 +98,16 @@ field!(
     words([LotState::Active, LotState::Scheduled, LotState::Expired, LotState::Spent, LotState::Void])
 );
 field!(
+    IntervalName,
+    "How often a plan is billed. Its credits come monthly all the same.",
+    words(catalog::Interval::ALL.map(catalog::Interval::as_str))
+);
+field!(
+    WhenSpentName,
+    "What becomes of credits that are taken back and were spent: owed, or let go.",
+    words([domain::WhenSpent::Debt, domain::WhenSpent::Forgive])
+);
+field!(
     LevelName,
     "How much is left: `low` at the catalog's `low_balance` or below it.",
     words([domain::Level::Comfortable, domain::Level::Low, domain::Level::Empty])
