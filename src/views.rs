@@ -1,11 +1,14 @@
 //! What readers see: the shapes that server functions answer with, and how each is made from what the domain
 //! knows. The pages show them.
 
+mod offer;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::offer::{ActionView, OfferView, PackView, PlanView};
 use crate::{
     domain::{
         Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Kind, Level, Lot, LotState, Quote,
@@ -30,24 +33,6 @@ pub struct SessionView {
 pub struct BalanceView {
     pub available: Credits,
     pub level: Level,
-}
-
-/// What the product offers to somebody who looks around.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OfferView {
-    pub name: String,
-    pub summary: String,
-    /// What a new member gets, if anything.
-    pub signup: Option<Amount>,
-    pub actions: Vec<ActionView>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActionView {
-    pub key: String,
-    pub title: String,
-    pub description: String,
-    pub cost: Cost,
 }
 
 /// The actions that a member can run, and what became of the last one.
@@ -170,32 +155,6 @@ pub enum KindView {
 impl BalanceView {
     pub fn of(available: Credits, catalog: &Catalog) -> Self {
         Self { available, level: Level::of(available, catalog.low_balance.threshold(None)) }
-    }
-}
-
-impl OfferView {
-    pub fn of(catalog: &Catalog) -> Self {
-        Self {
-            name: catalog.name.clone(),
-            summary: catalog.summary.clone(),
-            signup: catalog.signup.map(|signup| signup.credits),
-            actions: ActionView::all(catalog),
-        }
-    }
-}
-
-impl ActionView {
-    pub fn all(catalog: &Catalog) -> Vec<Self> {
-        catalog.actions.iter().map(Self::of).collect()
-    }
-
-    fn of(action: &Action) -> Self {
-        Self {
-            key: action.key.to_string(),
-            title: action.title.clone(),
-            description: action.description.clone(),
-            cost: action.cost.clone(),
-        }
     }
 }
 

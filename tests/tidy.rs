@@ -210,7 +210,7 @@ fn the_domain_is_pure() {
 fn there_are_no_floats_where_credits_are_counted() {
     forbid("src/domain", &[], &["f32", "f64"]);
     forbid("src/server", &[], &["f32", "f64"]);
-    forbid("src/views.rs", &[], &["f32", "f64"]);
+    forbid("src/views", &[], &["f32", "f64"]);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn the_server_does_not_know_its_pages() {
 #[test]
 fn the_pages_reach_the_server_through_server_functions_alone() {
     forbid("src/web", &["src/web/fns"], &["crate::server", "sqlx", "axum", "tokio", "cfg(feature"]);
-    forbid("src/views.rs", &[], &["crate::server", "crate::web", "leptos"]);
+    forbid("src/views", &[], &["crate::server", "crate::web", "leptos"]);
     forbid("src/problem.rs", &[], &["crate::server", "crate::web", "leptos"]);
 }
 

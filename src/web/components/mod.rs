@@ -24,7 +24,7 @@ pub use self::{
     message::{Message, ProblemMessage},
     notice::{Notice, NoticeKind, ProblemNotice},
     page::{Page, loaded},
-    price_list::{ActionText, PriceList},
+    price_list::{ActionText, PackList, PlanList, PriceList},
     sign_in_first::SignInFirst,
     submit_button::SubmitButton,
     time::{Date, DateTime},

@@ -1,8 +1,12 @@
-//! The actions as a list: on the home page with their prices, for members with the way to run them.
+//! What is offered, as a list: the actions, on the home page with their prices and for members with the way to run them;
+//! plans and packs.
 
 use leptos::prelude::*;
 
-use crate::{text, views::ActionView};
+use crate::{
+    text,
+    views::{ActionView, PackView, PlanView},
+};
 
 /// `end`: what stands at the end of an action's row.
 #[component]
@@ -13,23 +17,56 @@ pub fn PriceList<V: IntoView + 'static>(
 ) -> impl IntoView {
     let rows = actions.into_iter().map(|action| {
         let (title, description) = (action.title.clone(), description(&action, heading));
-        view! {
-            <li class="list-item">
-                <div>
-                    {match heading {
-                        ActionText::UnderSection => view! { <h3 class="list-title">{title}</h3> }.into_any(),
-                        ActionText::UnderPage => view! { <h2 class="list-title">{title}</h2> }.into_any(),
-                    }} <p class="list-text">{description}</p>
-                </div>
-                {end(action)}
-            </li>
-        }
+        let title = match heading {
+            ActionText::UnderSection => view! { <h3 class="list-title">{title}</h3> }.into_any(),
+            ActionText::UnderPage => view! { <h2 class="list-title">{title}</h2> }.into_any(),
+        };
+        let text = view! { <p class="list-text">{description}</p> };
+        row(title, text, end(action))
     });
+    list(rows.collect_view())
+}
+
+#[component]
+pub fn PlanList(plans: Vec<PlanView>) -> impl IntoView {
+    let rows = plans.into_iter().map(|plan| sold(plan.title, plan.terms, plan.description, plan.price));
+    list(rows.collect_view())
+}
+
+#[component]
+pub fn PackList(packs: Vec<PackView>) -> impl IntoView {
+    let rows = packs.into_iter().map(|pack| sold(pack.title, pack.terms, pack.description, pack.price));
+    list(rows.collect_view())
+}
+
+fn list(rows: impl IntoView) -> impl IntoView {
     view! {
         <ul class="card flush list" role="list">
-            {rows.collect_view()}
+            {rows}
         </ul>
     }
+}
+
+fn row(title: impl IntoView, text: impl IntoView, end: impl IntoView) -> impl IntoView {
+    view! {
+        <li class="list-item">
+            <div>{title} {text}</div>
+            {end}
+        </li>
+    }
+}
+
+/// What is sold for money, under the heading of a section.
+fn sold(title: String, terms: String, description: String, price: String) -> impl IntoView {
+    let description = (!description.is_empty()).then(|| view! { <p class="list-text">{description}</p> });
+    row(
+        view! { <h3 class="list-title">{title}</h3> },
+        view! {
+            <p class="list-text">{terms}</p>
+            {description}
+        },
+        view! { <p class="list-price">{price}</p> },
+    )
 }
 
 /// Where the list stands, which decides the level of its headings and whether a price by unit is told in

@@ -1,4 +1,4 @@
-//! The first page: what the product is and what its actions cost.
+//! The first page: what the product is, what its actions cost, and what credits cost.
 
 use leptos::prelude::*;
 
@@ -6,7 +6,7 @@ use crate::{
     text,
     views::OfferView,
     web::{
-        components::{Page, PriceList, loaded},
+        components::{PackList, Page, PlanList, PriceList, loaded},
         fns::offer,
     },
 };
@@ -22,6 +22,8 @@ fn Offer(offer: OfferView) -> impl IntoView {
     let gift = offer.signup.map(|signup| {
         view! { <p class="hero-offer">{format!("{} free when you sign up", text::credits(signup.get()))}</p> }
     });
+    let plans = section("plans", "Plans", offer.plans, |plans| view! { <PlanList plans /> });
+    let packs = section("packs", "Credit packs", offer.packs, |packs| view! { <PackList packs /> });
     view! {
         <section class="hero">
             <h1>{offer.name}</h1>
@@ -40,5 +42,24 @@ fn Offer(offer: OfferView) -> impl IntoView {
                 end=|action| view! { <p class="list-price">{text::cost(&action.cost)}</p> }
             />
         </section>
+        {plans}
+        {packs}
     }
+}
+
+/// A list under its heading; nothing where there is nothing to list.
+fn section<T, V: IntoView + 'static>(
+    id: &'static str,
+    heading: &'static str,
+    items: Vec<T>,
+    list: impl FnOnce(Vec<T>) -> V,
+) -> Option<impl IntoView> {
+    (!items.is_empty()).then(|| {
+        view! {
+            <section class="section" aria-labelledby=id>
+                <h2 id=id>{heading}</h2>
+                {list(items)}
+            </section>
+        }
+    })
 }
