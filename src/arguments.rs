@@ -1,6 +1,6 @@
 //! What the program is asked on its command line, and what has to be known before it is begun.
 
-use std::{error::Error, num::NonZeroU32};
+use std::{error::Error, num::NonZeroU32, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 use scrip::{
@@ -18,9 +18,26 @@ use scrip::{
 #[command(version, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    pub command: Option<Task>,
+    pub command: Option<Asked>,
 }
 
+#[derive(Subcommand)]
+pub enum Asked {
+    #[command(flatten)]
+    Task(Task),
+    /// Look at a catalog file
+    #[command(subcommand)]
+    Catalog(CatalogTask),
+}
+
+/// Needs neither a database nor any setting.
+#[derive(Subcommand)]
+pub enum CatalogTask {
+    /// Name every mistake of a catalog file, each with its line; ends with status 1 where there is one
+    Check { file: PathBuf },
+}
+
+/// Has to do with a database.
 #[derive(Subcommand)]
 pub enum Task {
     /// Serve the pages (the default)

@@ -1,12 +1,14 @@
 //! The program: it serves, or does what an operator asks of it (`arguments`).
 
 mod arguments;
+mod signals;
 
 use std::{
     error::Error,
     future::IntoFuture,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
+    path::Path,
     process::ExitCode,
     time::Duration,
 };
@@ -20,6 +22,7 @@ use scrip::{
     server::{
         AppState,
         auth::{self, ApiKeys, Credentials, NewKey},
+        catalog,
         clock::Clock,
         config::{Config, Database},
         demo, jobs,
@@ -31,15 +34,13 @@ use scrip::{
 };
 use sqlx::PgPool;
 use tikv_jemallocator::Jemalloc;
-use tokio::{
-    net::TcpListener,
-    signal::{self, unix::SignalKind},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, signal::unix::Signal, sync::watch, task::JoinSet};
 use tracing_subscriber::EnvFilter;
 
-use self::arguments::{ApiKeyTask, Arguments, Job, Task};
+use self::{
+    arguments::{ApiKeyTask, Arguments, Asked, CatalogTask, Job, Task},
+    signals::Signals,
+};
 
 /// A request is thousands of small allocations on one thread and their ends on another; measured, this one takes half the
 /// time of the system's for a spend over HTTP.
@@ -58,7 +59,11 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    match run(Arguments::parse().command.unwrap_or(Task::Serve)).await {
+    let done = match Arguments::parse().command.unwrap_or(Asked::Task(Task::Serve)) {
+        Asked::Task(task) => run(task).await,
+        Asked::Catalog(CatalogTask::Check { file }) => return check_catalog(&file),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("scrip: {error}");
@@ -72,15 +77,25 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Says what is wrong with a file as compilers do, a line each, on the standard output.
+fn check_catalog(file: &Path) -> ExitCode {
+    match catalog::load(file) {
+        Ok(catalog) => {
+            println!("{}: good: {}", file.display(), catalog::summary(&catalog));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 async fn run(task: Task) -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
     let is_server = matches!(task, Task::Serve);
     let job = task.prepare(&config)?;
-    let (ask_to_stop, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        asked_to_stop().await;
-        ask_to_stop.send_replace(true);
-    });
+    let Signals { stop, reload } = Signals::catch(is_server)?;
 
     let (embedded, options) = match &config.database {
         Database::Given(options) => (None, options.as_ref().clone()),
@@ -103,7 +118,8 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
         match job {
             Job::Serve(catalog) => {
                 let (listener, config) = listen(config).await?;
-                serve(open(&pool, catalog, &config).await?, &config, listener, stop.clone()).await
+                let state = open(&pool, catalog, &config).await?;
+                serve(state, &config, listener, stop.clone(), reload).await
             }
             Job::Migrate => {
                 store::migrate(&pool).await?;
@@ -165,6 +181,7 @@ async fn serve(
     config: &Config,
     listener: TcpListener,
     stop: watch::Receiver<bool>,
+    reload: Option<Signal>,
 ) -> Result<(), Box<dyn Error>> {
     let (address, url) = (listener.local_addr()?, state.base_url.clone());
     let mut beside = JoinSet::new();
@@ -172,6 +189,10 @@ async fn serve(
     beside.spawn(jobs::settle_due(state.ledger.clone()));
     beside.spawn(notify::tell(state.pool.clone(), state.ledger.clone()));
     beside.spawn(notify::hear(state.clone()));
+    if let Some(reload) = reload {
+        let (in_force, file) = (state.in_force.clone(), config.catalog.clone());
+        beside.spawn(async move { catalog::take_up_when_asked(in_force, &file, reload).await });
+    }
     let (ledger, live) = (state.ledger.clone(), state.live.clone());
     let demo = if demo::is_there(&state).await? { demo_sign_ins() } else { String::new() };
     if !demo.is_empty() && !address.ip().is_loopback() {
@@ -214,23 +235,6 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     // It fails only where nobody can ask any more.
     if stop.wait_for(|asked| *asked).await.is_err() {
         std::future::pending().await
-    }
-}
-
-/// Returns on Ctrl-C, SIGTERM or SIGHUP (the terminal was closed).
-async fn asked_to_stop() {
-    let listen = |kind| {
-        signal::unix::signal(kind).inspect_err(|error| tracing::error!(%error, "a signal can't be caught"))
-    };
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) =
-        (listen(SignalKind::interrupt()), listen(SignalKind::terminate()), listen(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
     }
 }
 

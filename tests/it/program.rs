@@ -16,15 +16,17 @@ use tokio::{
 use crate::support::{Browser, PASSWORD};
 
 /// Far above what a start takes on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_secs(60);
 
-fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
+pub fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scrip"));
     command
         .args(arguments)
         .env_remove("DATABASE_URL")
         .env("SCRIP_DATA_DIR", data_dir)
         .env("LEPTOS_SITE_ADDR", "127.0.0.1:0")
+        // As where nobody sits at a terminal.
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
@@ -32,7 +34,7 @@ fn scrip(data_dir: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end: whether it succeeded, and what it said.
-async fn run(mut command: Command) -> (bool, String) {
+pub async fn run(mut command: Command) -> (bool, String) {
     let output = timeout(LONG, command.output()).await.expect("it ends by itself").unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
@@ -40,7 +42,14 @@ async fn run(mut command: Command) -> (bool, String) {
 
 /// Starts a server and waits until it says where it is.
 pub async fn serve(data_dir: &Path) -> (Child, String) {
-    let mut server = scrip(data_dir, &[]).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = scrip(data_dir, &[]);
+    command.stderr(Stdio::null());
+    started(command).await
+}
+
+/// Starts this server and waits until it says where it is.
+pub async fn started(mut command: Command) -> (Child, String) {
+    let mut server = command.spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let address = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -61,9 +70,13 @@ pub async fn admin_key(data_dir: &Path) -> String {
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
-pub async fn stop(mut server: Child) {
+pub fn send(server: &Child, signal: Signal) {
     let id = server.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw).unwrap();
-    kill_process(id, Signal::TERM).unwrap();
+    kill_process(id, signal).unwrap();
+}
+
+pub async fn stop(mut server: Child) {
+    send(&server, Signal::TERM);
     let status = timeout(LONG, server.wait()).await.expect("it stops when asked to").unwrap();
     assert!(status.success());
 }

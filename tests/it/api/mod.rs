@@ -6,7 +6,7 @@ mod browser;
 mod calls;
 mod clock;
 mod description;
-mod host;
+pub mod host;
 mod idempotency;
 mod keys;
 mod lists;
