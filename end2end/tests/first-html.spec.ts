@@ -21,6 +21,7 @@ test("the source of the first page holds the prices", { tag: "@nojs" }, async ({
   const text = inWords(await (await request.get("/")).text());
   expect(text).toContain("6 credits free when you sign up");
   expect(text.match(/1 credit(?!s)/g)).toHaveLength(6);
+  for (const words of ["Plans", "Unlimited", "$29.00 per month"]) expect(text).toContain(words);
 });
 
 /** What of a source a person would read. */

@@ -181,7 +181,7 @@ async fn plans_packs_and_settings_are_told_to_hosts(pool: PgPool) {
         told["packs"][0],
         json!({
             "key": "pack_50",
-            "title": "50 credits",
+            "title": "Small pack",
             "description": "For the last clip of the month.",
             "credits": 50,
             "price": {"minor": 900, "currency": "usd", "text": "$9.00"},
