@@ -130,6 +130,14 @@ pub enum Problem {
     ClawbackTooLarge { granted: Credits },
     #[error("{} of this lot are clawed back already.", credits(total.get()))]
     ClawbackUnchanged { total: Credits },
+    #[error("There is no such plan.")]
+    UnknownPlan,
+    #[error("The subscription is as asked for already.")]
+    SubscriptionUnchanged,
+    #[error("This account has no subscription.")]
+    NotSubscribed,
+    #[error("This plan has no trial.")]
+    NoTrial,
 
     // What is nobody's fault, or our own.
     #[error(
@@ -168,6 +176,8 @@ impl Problem {
             Refusal::LotEmpty => Self::LotEmpty,
             Refusal::ClawbackTooLarge { granted } => Self::ClawbackTooLarge { granted },
             Refusal::ClawbackUnchanged { total } => Self::ClawbackUnchanged { total },
+            Refusal::SubscriptionUnchanged => Self::SubscriptionUnchanged,
+            Refusal::NotSubscribed => Self::NotSubscribed,
             Refusal::Insufficient(shortfall) => Self::Insufficient {
                 needed: shortfall.needed,
                 available: shortfall.available,
@@ -213,6 +223,8 @@ impl Problem {
                 | Self::TooManyAttempts { .. }
                 | Self::OtherAccount
                 | Self::Offline
+                // What is so already is no failure of a call.
+                | Self::SubscriptionUnchanged
                 // No call claws back.
                 | Self::ClawbackTooLarge { .. }
                 | Self::ClawbackUnchanged { .. }
@@ -240,6 +252,8 @@ impl Problem {
             | Self::UnknownAction
             | Self::UnknownHold
             | Self::UnknownSpend
+            | Self::UnknownPlan
+            | Self::NotSubscribed
             | Self::UnknownLot => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -252,7 +266,8 @@ impl Problem {
             | Self::HoldClosed
             | Self::LotHeld
             | Self::LotEmpty
-            | Self::ClawbackUnchanged { .. } => 409,
+            | Self::ClawbackUnchanged { .. }
+            | Self::SubscriptionUnchanged => 409,
             Self::LinkUsed => 410,
             Self::TooLarge => 413,
             Self::NotJson => 415,
@@ -265,6 +280,7 @@ impl Problem {
             | Self::KeyReused
             | Self::ExpiresTooEarly
             | Self::RefundTooLarge { .. }
+            | Self::NoTrial
             | Self::ClawbackTooLarge { .. }
             | Self::TimeOutOfRange
             | Self::BalanceTooLarge => 422,

@@ -27,7 +27,9 @@ use crate::{
     problem::Problem,
     server::{
         AppState,
-        api::{self, Fault, accounts, browser, grants, holds, openapi, product, reference, spends},
+        api::{
+            self, Fault, accounts, browser, grants, holds, openapi, product, reference, spends, subscriptions,
+        },
         auth::DatabaseSessions,
         caller::status_of,
         clock::Clock,
@@ -92,6 +94,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/accounts/{account}/lots", get(accounts::lots))
         .route("/api/v1/accounts/{account}/entries", get(accounts::entries))
         .route("/api/v1/accounts/{account}/usage", get(accounts::usage))
+        .route("/api/v1/accounts/{account}/subscription", get(subscriptions::show))
         .route("/api/v1/accounts/{account}/events", get(accounts::watch))
         .route("/api/v1/quotes", post(spends::quote))
         .route("/api/v1/catalog", get(product::catalog))
@@ -107,6 +110,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/refunds", post(grants::refund));
     let grant = Router::new()
         .route("/api/v1/accounts/{account}/grants", post(grants::grant))
+        .route("/api/v1/accounts/{account}/subscription", put(subscriptions::put).delete(subscriptions::end))
         .route("/api/v1/lots/{lot}/void", post(grants::void));
     let admin = Router::new().route("/api/v1/test/clock", put(product::set_clock));
     let with_key = |routes: Router<AppState>, scope| {

@@ -14,6 +14,7 @@ use crate::{
         Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Kind, Level, Lot, LotState, Quote,
         Refusal, Shortfall, Source, Version,
         catalog::{Action, Cost},
+        subscription::Next,
     },
     problem::Problem,
     text::number,
@@ -150,6 +151,8 @@ pub enum KindView {
     Clawback,
     Reinstatement,
     Unlimited,
+    Subscription,
+    Renewal,
 }
 
 impl BalanceView {
@@ -276,6 +279,8 @@ impl EntryView {
             Kind::Clawback(_) => KindView::Clawback,
             Kind::Reinstatement(_) => KindView::Reinstatement,
             Kind::Unlimited { .. } => KindView::Unlimited,
+            Kind::Subscription(_) => KindView::Subscription,
+            Kind::Renewal(_) => KindView::Renewal,
         };
         Self {
             version: entry.version.0,
@@ -297,6 +302,19 @@ pub fn title(entry: &Entry, catalog: &Catalog) -> String {
     }
     if let Some(description) = &entry.description {
         return description.as_str().to_owned();
+    }
+    if let Some(subscription) = entry.kind.subscription() {
+        let key = subscription.terms.plan.as_str();
+        let plan = catalog.plan(key).map_or(key, |plan| &plan.title);
+        return match (subscription.has_ended(), &subscription.next) {
+            (true, _) => format!("{plan}: ended"),
+            (false, Next::End) => format!("{plan}: ends with its period"),
+            (false, Next::Change(next)) => {
+                let next = next.plan.as_str();
+                format!("{plan}: then {}", catalog.plan(next).map_or(next, |plan| &plan.title))
+            }
+            (false, Next::Renew) => plan.to_owned(),
+        };
     }
     match (&entry.kind, entry.cause) {
         (Kind::Expiry, _) => "Expired credits",

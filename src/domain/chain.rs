@@ -5,13 +5,18 @@
 //! UUID (16 bytes), then the fields of the entry. A number is 8 bytes, most significant first; a time is the
 //! number of its microseconds since 1970; a text is the number of its bytes and then its UTF-8; an optional
 //! field is one byte, 1 or 0, and the field only after a 1. The order of the fields is that of
-//! [`Chain::after`]; how a lot stands with clawbacks ends the entries of these alone.
+//! [`Chain::after`]; how a lot stands with clawbacks, or the subscription,
+//! ends the entries of these alone.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Entry;
+use super::{
+    Entry,
+    catalog::Allowance,
+    subscription::{Next, Subscription, Terms},
+};
 
 /// The state of an account's chain after its last entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +84,9 @@ impl Chain {
                 line.number(part.get());
             }
         }
+        if let Some(subscription) = entry.kind.subscription() {
+            line.subscription(subscription);
+        }
         Self(Sha256::digest(&line.0).into())
     }
 }
@@ -111,6 +119,50 @@ impl Line {
     fn text(&mut self, text: &str) {
         self.number(text.len() as i64);
         self.bytes(text.as_bytes());
+    }
+
+    fn subscription(&mut self, subscription: &Subscription) {
+        let Subscription {
+            terms,
+            anchor,
+            period,
+            credits_until,
+            given,
+            paid_until,
+            next,
+            fallback,
+            ended_at,
+        } = subscription;
+        self.terms(terms);
+        for time in [*anchor, period.start, period.end, *credits_until] {
+            self.time(time);
+        }
+        self.number(given.get());
+        self.optional(*paid_until, Self::time);
+        match next {
+            Next::Renew => self.text("renew"),
+            Next::End => self.text("end"),
+            Next::Change(terms) => {
+                self.text("change");
+                self.terms(terms);
+            }
+        }
+        self.optional(fallback.as_ref(), Self::terms);
+        self.optional(*ended_at, Self::time);
+    }
+
+    fn terms(&mut self, terms: &Terms) {
+        let Terms { plan, allowance, rollover_cap, priority, grace_days, is_free } = terms;
+        self.text(plan.as_str());
+        let monthly = match allowance {
+            Allowance::Monthly(amount) => Some(amount.get()),
+            Allowance::Unlimited => None,
+        };
+        self.optional(monthly, Self::number);
+        self.optional(*rollover_cap, |line, cap| line.number(cap.get().into()));
+        for number in [priority.0.into(), (*grace_days).into(), (*is_free).into()] {
+            self.number(number);
+        }
     }
 
     fn optional<T>(&mut self, field: Option<T>, write: impl FnOnce(&mut Self, T)) {

@@ -10,6 +10,7 @@ use super::{
     key::ContentDigest,
     moment,
     note::{Description, Metadata, Reference},
+    subscription::Terms,
 };
 
 /// One thing asked of one account.
@@ -38,6 +39,8 @@ pub enum Act {
     Clawback(Clawback),
     Reinstate(Reinstate),
     Unlimited(Unlimited),
+    Subscribe(Subscribe),
+    Unsubscribe(Unsubscribe),
 }
 
 /// A new lot.
@@ -173,6 +176,25 @@ pub struct Unlimited {
     pub reason: Description,
 }
 
+/// To be on a plan (rule 16). The first time it begins; later it goes on, or is another plan.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    pub terms: Terms,
+    /// From when months are counted, where the subscription begins; `None`: from now.
+    pub anchor: Option<DateTime<Utc>>,
+    /// `None`: until somebody ends it.
+    pub paid_until: Option<DateTime<Utc>>,
+    /// What the account is on when this has ended.
+    pub fallback: Option<Terms>,
+}
+
+/// To be on no plan any more, or on the one that costs nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Unsubscribe {
+    /// Rather than at the end of the period.
+    pub at_once: bool,
+}
+
 impl Grace {
     pub const MAX: Self = Self(TimeDelta::days(3_653));
 
@@ -202,7 +224,9 @@ impl Act {
             | Self::Capture(_)
             | Self::Release(_)
             | Self::Adjust(_)
-            | Self::Unlimited(_) => false,
+            | Self::Unlimited(_)
+            | Self::Subscribe(_)
+            | Self::Unsubscribe(_) => false,
         }
     }
 }
@@ -251,6 +275,12 @@ impl Command {
             Act::Reinstate(Reinstate { lot, total, reason }) => {
                 digest.text("reinstate").number(lot.0).number(total.get()).text(reason.as_str())
             }
+            Act::Subscribe(Subscribe { terms, anchor, paid_until, fallback: _ }) => digest
+                .text("subscribe")
+                .text(terms.plan.as_str())
+                .optional(anchor.map(|at| at.timestamp_micros()))
+                .optional(paid_until.map(|at| at.timestamp_micros())),
+            Act::Unsubscribe(Unsubscribe { at_once }) => digest.text("unsubscribe").number((*at_once).into()),
             Act::Unlimited(Unlimited { until, reason }) => {
                 digest.text("unlimited").number(until.timestamp_micros()).text(reason.as_str())
             }
@@ -273,6 +303,10 @@ impl Act {
                 grant.expires_at = grant.expires_at.map(moment::whole);
             }
             Self::Unlimited(unlimited) => unlimited.until = moment::whole(unlimited.until),
+            Self::Subscribe(subscribe) => {
+                subscribe.anchor = subscribe.anchor.map(moment::whole);
+                subscribe.paid_until = subscribe.paid_until.map(moment::whole);
+            }
             Self::Spend(_)
             | Self::Hold(..)
             | Self::Capture(_)
@@ -281,7 +315,8 @@ impl Act {
             | Self::Void(_)
             | Self::Adjust(_)
             | Self::Clawback(_)
-            | Self::Reinstate(_) => {}
+            | Self::Reinstate(_)
+            | Self::Unsubscribe(_) => {}
         }
         self
     }

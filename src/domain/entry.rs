@@ -1,10 +1,12 @@
 //! Entries: the immutable lines of an account's ledger.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::{
     AccountId, Amount, Charge, Credits, EntryId, Fingerprint, KeyDigest, LotNumber, Priority, Source,
-    Version,
+    Subscription, Version,
     note::{Description, Metadata, Reference},
 };
 
@@ -63,6 +65,10 @@ pub enum Kind {
     Unlimited {
         until: DateTime<Utc>,
     },
+    /// The subscription as it is from here on: begun or changed.
+    Subscription(Arc<Subscription>),
+    /// A period was over: the subscription in its next one, or ended.
+    Renewal(Arc<Subscription>),
 }
 
 /// How much of one lot has been clawed back, and what became of it.
@@ -121,7 +127,7 @@ impl Entry {
 }
 
 impl Kind {
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 14] = [
         "grant",
         "spend",
         "hold",
@@ -134,6 +140,8 @@ impl Kind {
         "clawback",
         "reinstatement",
         "unlimited",
+        "subscription",
+        "renewal",
     ];
 
     /// The word for it in calls and in the chain.
@@ -156,6 +164,8 @@ impl Kind {
             Self::Clawback(_) => 9,
             Self::Reinstatement(_) => 10,
             Self::Unlimited { .. } => 11,
+            Self::Subscription(_) => 12,
+            Self::Renewal(_) => 13,
         }
     }
 
@@ -187,6 +197,14 @@ impl Kind {
     pub const fn until(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Hold { until, .. } | Self::Unlimited { until } => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// The account's subscription after the entry, where it was begun, changed or renewed.
+    pub fn subscription(&self) -> Option<&Subscription> {
+        match self {
+            Self::Subscription(after) | Self::Renewal(after) => Some(after),
             _ => None,
         }
     }

@@ -39,7 +39,7 @@ pub enum Source {
 }
 
 /// Which lots are spent first: the lower number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Priority(pub i16);
 
 /// A lot's place among the lots of its account: the lowest is spent first.

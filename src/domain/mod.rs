@@ -52,6 +52,19 @@
 //!     content. The same key and content returns the first answer; the same key with other content is
 //!     refused. A refused command leaves no trace, so its key may succeed later.
 //!
+//! 16. **A subscription brings its allowance every month.** It holds the terms that were agreed, so that the law needs
+//!     no catalog, and belongs to what the account is. Months are counted from its anchor, in UTC: a day that a month
+//!     lacks is its last, and comes again in the next. At the end of a period the allowance of the next is granted as a
+//!     lot of its own, which ends with that period; with a rollover cap, what is left of the old one goes into it,
+//!     newest first, up to so many allowances together, and the rest ends by entries of its own. Packs and bonuses are
+//!     not touched. Where the next period is not paid for, plan credits live on for the grace, and then the
+//!     subscription ends; what follows it is nothing, or the plan that costs nothing. A larger plan begins at once and
+//!     brings the difference once; a smaller one begins with the next period, and so does the end. An unlimited plan
+//!     makes use unlimited (rule 10). All of it falls due as in rule 13, period by period.
+//!
+//! 17. **Usage is counted with the entry:** how often each action was run, how many units of it, and the credits that it
+//!     took, in months that are counted from the account's opening as in rule 16.
+//!
 //! # Reading order
 //!
 //! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
@@ -59,6 +72,7 @@
 //! says what actions cost and what is sold; [`level`] says when to warn.
 
 pub mod account;
+pub mod calendar;
 pub mod catalog;
 pub mod chain;
 pub mod command;
@@ -75,15 +89,17 @@ pub mod note;
 #[cfg(test)]
 mod properties;
 pub mod replay;
+pub mod subscription;
 #[cfg(test)]
 mod testing;
+pub mod usage;
 
 pub use account::{Account, Allocation, CLOCK_SLACK, HOLDS_MAX, Quote, Receipt, Refusal, Shortfall, decide};
 pub use catalog::Catalog;
 pub use chain::Chain;
 pub use command::{
     Act, Adjust, Adjustment, Capture, Charge, Clawback, Command, Grace, Grant, Limits, Refund, Reinstate,
-    Release, Spend, Unlimited, Void, WhenSpent,
+    Release, Spend, Subscribe, Unlimited, Unsubscribe, Void, WhenSpent,
 };
 pub use credits::{Amount, Credits};
 pub use entry::{Clawed, Entry, Kind, Movement};
@@ -93,4 +109,6 @@ pub use id::{AccountId, EntryId, ExternalId, HoldId, KeyId, LotId, LotNumber, Us
 pub use key::{Fingerprint, IdempotencyKey, KeyDigest};
 pub use level::Level;
 pub use lot::{Lot, LotState, Priority, Source};
-pub use replay::{Replay, Violation};
+pub use replay::{Replay, Used, Violation};
+pub use subscription::{Period, Subscription, SubscriptionState, Terms};
+pub use usage::{Tally, Usage};

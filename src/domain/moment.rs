@@ -14,6 +14,10 @@ pub(super) fn whole_length(length: TimeDelta) -> TimeDelta {
     length.num_microseconds().map_or(length, TimeDelta::microseconds)
 }
 
+/// The last time that the ledger can keep.
+pub const LAST: DateTime<Utc> =
+    DateTime::from_timestamp_micros(253_402_300_799_999_999).expect("it is of the year 9999");
+
 /// Whether a time is one that the ledger can keep.
 pub fn is_kept(at: DateTime<Utc>) -> bool {
     (1..=9_999).contains(&at.year()) && at == whole(at)

@@ -9,7 +9,7 @@ use super::{
 
 /// An account that has no history yet.
 pub fn new_account() -> Account {
-    Account::new(AccountId::from(uuid::Uuid::from_u128(7)))
+    Account::new(AccountId::from(uuid::Uuid::from_u128(7)), at(0))
 }
 
 /// A moment, in seconds from the beginning of the tests' time, which is a full UTC hour.
@@ -95,6 +95,8 @@ pub fn name_of(refusal: Refusal) -> &'static str {
         Refusal::LotHeld => "lot held",
         Refusal::LotEmpty => "lot empty",
         Refusal::ClawbackTooLarge { .. } => "clawback too large",
+        Refusal::SubscriptionUnchanged => "subscription unchanged",
+        Refusal::NotSubscribed => "not subscribed",
         Refusal::ClawbackUnchanged { .. } => "clawback unchanged",
     }
 }

@@ -15,6 +15,7 @@ use super::{
     clock::Clock,
     ledger::Ledger,
     store::profiles::{self, Profile},
+    subscriptions::first_plan,
 };
 use crate::{
     domain::{
@@ -44,8 +45,10 @@ impl Accounts {
     pub async fn open(&self, conn: &mut PgConnection) -> Result<AccountId, Error> {
         let account = self.ledger.open_account(conn).await?;
         let catalog = self.in_force.get();
-        if let Some(command) = self.sign_up_grant(account, &catalog) {
-            for answer in self.ledger.execute_in(conn, account, &[command]).await? {
+        let plan = first_plan(&catalog).map(|act| beginning(account, "sign-up-plan", act));
+        let commands: Vec<Command> = self.sign_up_grant(account, &catalog).into_iter().chain(plan).collect();
+        if !commands.is_empty() {
+            for answer in self.ledger.execute_in(conn, account, &commands).await? {
                 let insufficient = catalog.insufficient_status;
                 answer.map_err(|refusal| Problem::refused(refusal, insufficient, self.clock.now()))?;
             }
@@ -112,7 +115,11 @@ impl Accounts {
             expires_at: signup.expires_days.map(lasts),
             description: Description::parse("Sign-up credits").expect("it is short"),
         };
-        let key = IdempotencyKey::parse("sign-up").expect("it is visible ASCII");
-        Some(Command::new(account, key, Act::Grant(grant)))
+        Some(beginning(account, "sign-up", Act::Grant(grant)))
     }
+}
+
+/// What an account begins with.
+fn beginning(account: AccountId, key: &str, act: Act) -> Command {
+    Command::new(account, IdempotencyKey::parse(key).expect("it is visible ASCII"), act)
 }

@@ -18,6 +18,7 @@ pub mod portal;
 pub mod spending;
 pub mod state;
 pub mod store;
+pub mod subscriptions;
 pub mod test_clock;
 
 pub use error::Error;

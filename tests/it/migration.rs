@@ -34,6 +34,22 @@ const BEFORE_THE_CHAIN: &str = "
             'complete', 12345, 7, null, KEY_5, '\\x0000000000000001'),
            (3, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a53', 6, '2026-11-21T11:00Z', 9, 7, 'expiry', '{3,-2}', null, null, null, null, null, null);";
 
+/// Another account, opened on the last day of a month, that has run things in several of its months.
+const OF_SEVERAL_MONTHS: &str = "
+    insert into accounts (bucket, id, created_at, version, balance, last_entry_at, last_lot)
+    values (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', '2026-08-31T10:00Z', 5, 89, '2026-11-21T11:00Z', 1);
+    insert into lots (bucket, account_id, number, source, priority, granted, remaining,
+                      effective_at, expires_at, created_at)
+    values (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 1, 'sign_up', 20, 100, 89, '2026-08-31T10:00Z', null, '2026-08-31T10:00Z');
+    insert into entries (bucket, account_id, version, at, balance_before, balance_after, kind, movements,
+                         action, units, price, description, key_digest, fingerprint)
+    values (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 1, '2026-08-31T10:00Z', 0, 100, 'grant', '{1,100}',
+            null, null, null, 'Sign-up credits', KEY_1, '\\x0102030405060708'),
+           (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 2, '2026-09-30T09:59Z', 100, 99, 'spend', '{1,-1}', 'render', null, 1, null, KEY_2, RENDERED),
+           (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 3, '2026-09-30T10:00Z', 99, 98, 'spend', '{1,-1}', 'render', null, 1, null, KEY_3, RENDERED),
+           (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 4, '2026-11-21T10:00Z', 98, 91, 'spend', '{1,-7}', 'complete', 12345, 7, null, KEY_4, RENDERED),
+           (4, '0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a54', 5, '2026-11-21T11:00Z', 91, 89, 'spend', '{1,-2}', 'complete', 2001, 2, null, KEY_5, RENDERED);";
+
 /// What was kept of a key: half of its SHA-256.
 fn key(text: &str) -> String {
     format!("substring(sha256('{text}') for 16)")
@@ -46,16 +62,45 @@ fn fingerprint_of_a_render() -> String {
     format!("substring(sha256({}) for 8)", fields.join(" || "))
 }
 
-#[sqlx::test(migrations = false)]
-async fn an_older_ledger_gets_its_chain_and_its_keys_still_count(pool: PgPool) {
+/// A ledger of the first release in which these were written.
+async fn older_ledger(pool: &PgPool, written: &str) {
     let older = Migrator { migrations: MIGRATIONS.migrations[..2].to_vec().into(), ..Migrator::DEFAULT };
-    older.run(&pool).await.unwrap();
-    let mut written = BEFORE_THE_CHAIN.replace("RENDERED", &fingerprint_of_a_render());
+    older.run(pool).await.unwrap();
+    let mut written = written.replace("RENDERED", &fingerprint_of_a_render());
     for number in 1..=5 {
         written = written.replace(&format!("KEY_{number}"), &key(&format!("key-{number}")));
     }
-    sqlx::raw_sql(sqlx::AssertSqlSafe(written)).execute(&pool).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(written)).execute(pool).await.unwrap();
+}
 
+#[sqlx::test(migrations = false)]
+async fn what_an_older_ledger_ran_is_counted_by_the_months_of_its_accounts(pool: PgPool) {
+    older_ledger(&pool, OF_SEVERAL_MONTHS).await;
+    store::migrate(&pool).await.unwrap();
+    let report = verify(&pool, None, |_, _| {}).await.unwrap();
+    assert_eq!((report.entries, report.violations), (5, 0), "{report}");
+
+    let state = state(pool.clone(), Clock::standing_at(noon()), CATALOG).await;
+    let account = "acct_0193a1b2c3d47e5f8a9b0c1d2e3f4a54".parse().unwrap();
+    let rows = state.ledger.usage(account, None, None, None, 10).await.unwrap();
+    let told = rows.iter().map(|row| {
+        let month = row.month.format("%Y-%m-%d").to_string();
+        (month, row.tally.action_name(), row.tally.count, row.tally.units, row.tally.credits)
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told,
+        [
+            ("2026-10-31".into(), "complete", 2, 14_346, 9),
+            ("2026-09-30".into(), "render", 1, 0, 1),
+            ("2026-08-31".into(), "render", 1, 0, 1),
+        ]
+    );
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_older_ledger_gets_its_chain_and_its_keys_still_count(pool: PgPool) {
+    older_ledger(&pool, BEFORE_THE_CHAIN).await;
     store::migrate(&pool).await.unwrap();
     let report = verify(&pool, None, |_, _| {}).await.unwrap();
     assert_eq!((report.entries, report.violations), (6, 0), "{report}");

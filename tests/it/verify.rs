@@ -2,7 +2,11 @@
 
 use chrono::TimeDelta;
 use scrip::{
-    domain::{AccountId, Act, Capture, HoldLife, Refund, Version, note::Metadata},
+    domain::{
+        AccountId, Act, Capture, HoldLife, Priority, Refund, Subscribe, Terms, Version,
+        catalog::{Allowance, PlanKey},
+        note::Metadata,
+    },
     server::{
         clock::Clock,
         ledger::verify::{Report, verify},
@@ -12,8 +16,8 @@ use sqlx::PgPool;
 
 use crate::support::{CATALOG, account, amount, command, grant, noon, reason, spend, spending, state};
 
-/// An account with a little of everything: two lots, spends, a hold that is open and one that was captured, a
-/// refund, a lot that has lapsed.
+/// An account with a little of everything: lots, spends, a hold that is open and one that was captured, a refund, a lot
+/// that has lapsed, a subscription.
 async fn ledger(pool: PgPool) -> AccountId {
     let clock = Clock::standing_at(noon());
     let state = state(pool, clock.clone(), CATALOG).await;
@@ -33,6 +37,16 @@ async fn ledger(pool: PgPool) -> AccountId {
     do_it(command(account, "refund", Act::Refund(refund))).await;
     clock.set(tomorrow);
     do_it(command(account, "open", Act::Hold(spending(&state, "render", None), HoldLife::default()))).await;
+    let terms = Terms {
+        plan: PlanKey::try_from("pro".to_owned()).unwrap(),
+        allowance: Allowance::Monthly(amount(7)),
+        rollover_cap: None,
+        priority: Priority(30),
+        grace_days: 0,
+        is_free: false,
+    };
+    let plan = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+    do_it(command(account, "plan", Act::Subscribe(plan))).await;
     state.ledger.stop().await;
     account
 }
@@ -61,10 +75,10 @@ fn found(report: &Report) -> i64 {
 async fn a_ledger_that_nobody_tampered_with_is_sound(pool: PgPool) {
     let account = ledger(pool.clone()).await;
     let report = check(&pool).await;
-    assert_eq!((report.accounts, report.entries, report.violations), (1, 9, 0), "{report}");
+    assert_eq!((report.accounts, report.entries, report.violations), (1, 10, 0), "{report}");
     assert!(report.to_string().ends_with("All of it holds.\n"), "{report}");
     let one = verify(&pool, Some(account), |_, _| {}).await.unwrap();
-    assert_eq!((one.accounts, one.entries, one.violations), (1, 9, 0));
+    assert_eq!((one.accounts, one.entries, one.violations), (1, 10, 0));
 }
 
 #[sqlx::test]
@@ -72,18 +86,18 @@ async fn progress_is_told_entry_by_entry(pool: PgPool) {
     ledger(pool.clone()).await;
     let mut seen = Vec::new();
     verify(&pool, None, |read, _| seen.push(read)).await.unwrap();
-    assert_eq!(seen, (1..=9).collect::<Vec<u64>>());
+    assert_eq!(seen, (1..=10).collect::<Vec<u64>>());
 }
 
 /// One change of a sound ledger, and at which entry it shows.
-const TAMPERED: [(&str, &str, i64); 27] = [
+const TAMPERED: [(&str, &str, i64); 33] = [
     ("an entry's change", "update entries set movements = '2:-2' where version = 3", 3),
     (
         "an entry's change, its balance with it",
         "update entries set movements = '2:-2', balance_after = balance_after - 1 where version = 3",
         3,
     ),
-    ("the balance that an entry leaves", "update entries set balance_after = 99 where version = 9", 9),
+    ("the balance that an entry leaves", "update entries set balance_after = 99 where version = 10", 10),
     ("a lot's remaining", "update lots set remaining = remaining - 1 where number = 1", 0),
     (
         "a lot's remaining, its account with it",
@@ -93,7 +107,7 @@ const TAMPERED: [(&str, &str, i64); 27] = [
     ("what a lot was granted", "update lots set granted = granted + 1 where number = 1", 0),
     ("a lot's last day", "update lots set expires_at = expires_at + interval '1 day' where number = 2", 0),
     ("a lot that is not there any more", "delete from lots where number = 2", 0),
-    ("a deleted last entry", "delete from entries where version = 9", 0),
+    ("a deleted last entry", "delete from entries where version = 10", 0),
     ("a deleted entry", "delete from entries where version = 4", 5),
     (
         "a swapped pair of entries",
@@ -122,6 +136,25 @@ const TAMPERED: [(&str, &str, i64); 27] = [
     ("the number of an account's last lot", "update accounts set last_lot = last_lot - 1", 0),
     ("a clawback that never was", "insert into clawbacks select bucket, id, 1, 1, 0, 0 from accounts", 0),
     ("what was refunded", "update refunds set refunded = refunded + 1", 0),
+    (
+        "the terms of a subscription",
+        "update subscriptions set state = replace(state::text, '\"monthly\":7', '\"monthly\":8')::json",
+        0,
+    ),
+    ("when a subscription is due", "update subscriptions set due_at = due_at + interval '1 day'", 0),
+    ("a subscription that is not there any more", "delete from subscriptions", 0),
+    (
+        "what an entry says of a subscription",
+        "update entries set subscription = replace(subscription::text, '\"monthly\":7', '\"monthly\":8')::json
+         where version = 10",
+        10,
+    ),
+    ("what was run in this month", "update accounts set usage = replace(usage, 'render:3', 'render:4')", 0),
+    (
+        "what was run in a month that is over",
+        "insert into usage select bucket, id, created_at - interval '1 month', 'render', 1, 0, 1 from accounts",
+        0,
+    ),
 ];
 
 #[sqlx::test]
@@ -131,13 +164,13 @@ async fn each_way_of_tampering_is_found_where_it_was_done(pool: PgPool) {
          create table kept.accounts as table accounts; create table kept.lots as select bucket, account_id, number,
              source, priority, granted, remaining, effective_at, expires_at, created_at, held, lost, is_void from lots;
          create table kept.entries as table entries; create table kept.holds as table holds;
-         create table kept.refunds as table refunds";
-    let restore = "truncate accounts, lots, entries, holds, refunds, clawbacks;
+         create table kept.refunds as table refunds; create table kept.subscriptions as table subscriptions";
+    let restore = "truncate accounts, lots, entries, holds, refunds, clawbacks, subscriptions, usage;
          insert into accounts table kept.accounts;
          insert into lots (bucket, account_id, number, source, priority, granted, remaining, effective_at,
                            expires_at, created_at, held, lost, is_void) table kept.lots;
          insert into entries table kept.entries; insert into holds table kept.holds;
-         insert into refunds table kept.refunds";
+         insert into refunds table kept.refunds; insert into subscriptions table kept.subscriptions";
     tamper(&pool, keep).await;
     for (what, how, where_it_shows) in TAMPERED {
         tamper(&pool, how).await;
@@ -168,11 +201,11 @@ async fn entries_that_belong_nowhere_and_keys_that_were_used_twice_are_found(poo
 #[sqlx::test]
 async fn accounts_in_a_bucket_where_nobody_looks_for_them_are_found(pool: PgPool) {
     let account = ledger(pool.clone()).await;
-    let moved = ["accounts", "lots", "entries", "holds", "refunds"]
+    let moved = ["accounts", "lots", "entries", "holds", "refunds", "subscriptions"]
         .map(|table| format!("update {table} set bucket = bucket + 77;"));
     tamper(&pool, &moved.concat()).await;
     let report = check(&pool).await;
-    assert_eq!((report.accounts, report.violations), (0, 10), "the account and its nine entries: {report}");
+    assert_eq!((report.accounts, report.violations), (0, 11), "the account and its ten entries: {report}");
     assert!(report.told.iter().all(|told| told.account == account));
 }
 
@@ -184,7 +217,7 @@ async fn an_entry_that_cannot_even_be_read_is_a_violation_and_not_the_end(pool: 
     assert_eq!(found(&report), 3);
     assert_eq!(report.told[0].account, account);
     assert_eq!(report.told[0].version, Some(Version(3)));
-    assert_eq!(report.entries, 9, "the rest was read all the same");
+    assert_eq!(report.entries, 10, "the rest was read all the same");
 }
 
 #[sqlx::test]

@@ -31,7 +31,7 @@ pub fn compare(
     now: DateTime<Utc>,
 ) -> Vec<String> {
     let mut faults = Vec::new();
-    let mut model = Account::new(account.id());
+    let mut model = Account::new(account.id(), account.standing().opened_at);
     let mut told = 0;
     explain(&model, &mut shortages);
     for entry in entries {

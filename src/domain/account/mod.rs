@@ -10,6 +10,7 @@ mod recording;
 mod refusal;
 mod settling;
 mod spending;
+mod subscribing;
 mod taking;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,8 @@ pub use self::{
     spending::{Allocation, HOLDS_MAX, Quote, Uses},
 };
 use super::{
-    AccountId, Act, Chain, Command, Credits, Entry, Hold, KeyDigest, Kind, Lot, LotNumber, Movement, Version,
+    AccountId, Act, Chain, Command, Credits, Entry, Hold, KeyDigest, Kind, Lot, LotNumber, Movement,
+    Subscription, Usage, Version,
     credits::total,
     entry::{Cause, Clawed, Opened},
     moment,
@@ -43,6 +45,8 @@ pub struct Account {
     past: Past,
     /// Entries that are decided and not yet written.
     journal: Vec<Arc<Entry>>,
+    /// Months of usage that were over before some of these.
+    closed_usage: Vec<Usage>,
     /// The chain before the first of these.
     written_chain: Chain,
 }
@@ -59,6 +63,12 @@ pub struct Standing {
     /// Until when its spends cost nothing (rule 10).
     pub unlimited_until: Option<DateTime<Utc>>,
     pub uses: Uses,
+    /// From when the months of its usage are counted.
+    pub opened_at: DateTime<Utc>,
+    /// Of the last month in which it ran anything.
+    pub usage: Arc<Usage>,
+    /// Shared with the entry that says it.
+    pub subscription: Option<Arc<Subscription>>,
 }
 
 /// What came before, as far as commands ask for it.
@@ -121,13 +131,24 @@ impl Account {
     pub fn restore(standing: Standing, lots: Vec<Lot>, holds: Vec<Hold>) -> Self {
         let balance = total(lots.iter().map(|lot| lot.remaining));
         let held = total(lots.iter().map(|lot| lot.held));
-        let open = Arc::new(Open::new(lots, holds));
+        let mut open = Open::new(lots, holds);
+        open.set_end_of_period(standing.subscription.as_ref().and_then(|current| current.due_at()));
+        let open = Arc::new(open);
         let written_chain = standing.chain;
-        Self { standing, balance, held, open, past: Past::default(), journal: Vec::new(), written_chain }
+        Self {
+            standing,
+            balance,
+            held,
+            open,
+            past: Past::default(),
+            journal: Vec::new(),
+            closed_usage: Vec::new(),
+            written_chain,
+        }
     }
 
     /// An account that has no history yet.
-    pub fn new(id: AccountId) -> Self {
+    pub fn new(id: AccountId, opened_at: DateTime<Utc>) -> Self {
         let standing = Standing {
             id,
             version: Version::default(),
@@ -137,6 +158,9 @@ impl Account {
             chain: Chain::START,
             unlimited_until: None,
             uses: Uses::default(),
+            opened_at,
+            usage: Arc::default(),
+            subscription: None,
         };
         Self::restore(standing, Vec::new(), Vec::new())
     }
@@ -168,7 +192,15 @@ impl Account {
             Arc::make_mut(&mut open).drop_ended_lots();
         }
         let (standing, written_chain) = (self.standing.clone(), self.standing.chain);
-        Self { standing, open, past: Past::default(), journal: Vec::new(), written_chain, ..*self }
+        Self {
+            standing,
+            open,
+            past: Past::default(),
+            journal: Vec::new(),
+            closed_usage: Vec::new(),
+            written_chain,
+            ..*self
+        }
     }
 
     pub fn id(&self) -> AccountId {
@@ -232,6 +264,11 @@ impl Account {
         &self.journal
     }
 
+    /// Months of usage that are over and not yet written, oldest first.
+    pub fn closed_usage(&self) -> &[Usage] {
+        &self.closed_usage
+    }
+
     pub fn has_unwritten(&self) -> bool {
         !self.journal.is_empty()
     }
@@ -264,6 +301,8 @@ impl Account {
             Act::Adjust(adjust) => self.adjust(adjust, now),
             Act::Clawback(clawback) => self.clawback(clawback),
             Act::Reinstate(reinstate) => self.reinstate(reinstate, now),
+            Act::Subscribe(asked) => self.subscribe(asked, now),
+            Act::Unsubscribe(asked) => self.unsubscribe(asked, now),
             Act::Unlimited(unlimited) => Ok(Change {
                 description: Some(unlimited.reason.clone()),
                 ..Change::new(Kind::Unlimited { until: unlimited.until }, Vec::new())
@@ -290,6 +329,7 @@ impl Change {
     fn is_kept(&self) -> bool {
         let of_lot = |opened: Opened| [Some(opened.effective_at), opened.expires_at];
         let times = self.opened.map(of_lot).into_iter().flatten().chain([self.kind.until()]);
-        times.flatten().all(moment::is_kept)
+        let of_subscription = self.kind.subscription().into_iter().flat_map(Subscription::times);
+        times.flatten().chain(of_subscription).all(moment::is_kept)
     }
 }

@@ -18,13 +18,16 @@ pub(super) struct Open {
     holds: BTreeMap<Version, Hold>,
     /// What will happen by itself, and when.
     agenda: BTreeSet<(DateTime<Utc>, Due)>,
+    /// When the subscription's period is over, as it stands in the agenda.
+    end_of_period: Option<DateTime<Utc>>,
 }
 
 /// Something that falls due, in the order in which things of one moment happen: a hold that runs out gives back
-/// to its lots before these lapse.
+/// to its lots, and what rolls over leaves them, before these lapse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
     Hold(Version),
+    Period,
     Lot(LotNumber),
 }
 
@@ -35,7 +38,7 @@ impl Open {
         let agenda = holds.iter().map(due_of_hold).chain(lots.iter().filter_map(due_of_lot)).collect();
         let ended = lots.iter().filter(|lot| !lot.is_open()).count();
         let holds = holds.into_iter().map(|hold| (hold.number, hold)).collect();
-        Self { lots, ended, holds, agenda }
+        Self { lots, ended, holds, agenda, end_of_period: None }
     }
 
     pub fn lots(&self) -> &[Lot] {
@@ -88,6 +91,25 @@ impl Open {
             }
             self.agenda.extend(due);
         }
+    }
+
+    /// Lets a lot lapse at `at`, earlier than it would have. Its place in the spend order changes with that.
+    pub fn end_lot(&mut self, number: LotNumber, at: DateTime<Utc>) {
+        let place = self.lots.iter().position(|lot| lot.number == number).expect("the lot was chosen here");
+        let lot = self.lots.remove(place);
+        self.ended -= usize::from(!lot.is_open());
+        if let Some(due) = due_of_lot(&lot) {
+            self.agenda.remove(&due);
+        }
+        self.add_lot(Lot { expires_at: Some(at), ..lot });
+    }
+
+    pub fn set_end_of_period(&mut self, at: Option<DateTime<Utc>>) {
+        if let Some(before) = self.end_of_period {
+            self.agenda.remove(&(before, Due::Period));
+        }
+        self.end_of_period = at;
+        self.agenda.extend(at.map(|at| (at, Due::Period)));
     }
 
     pub fn add_hold(&mut self, hold: Hold) {

@@ -88,6 +88,11 @@ impl Account {
 
     /// What an entry means beyond its movements.
     fn take_note(&mut self, entry: &Entry) {
+        if let Some(charge) = entry.kind.charge().filter(|_| entry.kind.is_spend()) {
+            let credits = entry.movements.iter().map(|movement| -(movement.change + movement.held)).sum();
+            let usage = Arc::make_mut(&mut self.standing.usage);
+            self.closed_usage.extend(usage.count(charge, credits, entry.at, self.standing.opened_at));
+        }
         match &entry.kind {
             Kind::Spend(_) => self.standing.uses.count(entry.at),
             Kind::Hold { charge, until } => {
@@ -108,6 +113,15 @@ impl Account {
             Kind::Clawback(clawed) | Kind::Reinstatement(clawed) => {
                 let lot = entry.movements.first().expect("the entry names the lot").lot;
                 self.past.clawed.insert(lot, *clawed);
+            }
+            Kind::Subscription(after) | Kind::Renewal(after) => {
+                let before = self.standing.subscription.replace(Arc::clone(after));
+                if let (Kind::Renewal(_), Some(before)) = (&entry.kind, before) {
+                    for lot in self.lots_left_of(&before, entry.opened) {
+                        Arc::make_mut(&mut self.open).end_lot(lot, entry.at);
+                    }
+                }
+                Arc::make_mut(&mut self.open).set_end_of_period(after.due_at());
             }
             Kind::Unlimited { until } => self.standing.unlimited_until = Some(*until),
             Kind::Grant | Kind::Expiry | Kind::Void | Kind::Adjustment => {}

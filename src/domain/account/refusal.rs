@@ -46,6 +46,10 @@ pub enum Refusal {
     /// A clawback must raise what is clawed back of a lot, and a reinstatement lower it.
     #[error("{} credits of the lot are clawed back", .total.get())]
     ClawbackUnchanged { total: Credits },
+    #[error("the subscription is as it is asked to be already")]
+    SubscriptionUnchanged,
+    #[error("the account has no subscription that could end")]
+    NotSubscribed,
 }
 
 /// A spend that an account cannot pay.

@@ -1,4 +1,5 @@
-//! What happens to an account by itself as time goes by: lots lapse, holds run out (rules 13 and 14).
+//! What happens to an account by itself as time goes by: lots lapse, holds run out, periods end (rules 13, 14
+//! and 16).
 
 use std::borrow::Cow;
 
@@ -15,12 +16,13 @@ impl Account {
     /// moment (rule 13).
     pub fn settle(&mut self, now: DateTime<Utc>) {
         while let Some((at, due)) = self.open.next_due().filter(|(at, _)| *at <= now) {
+            let at = self.standing.last_entry_at.map_or(at, |last| at.max(last));
             let change = match due {
                 Due::Hold(number) => self.open.holds()[&number].released(),
+                Due::Period => self.renewal(at, now),
                 Due::Lot(number) => self.lot(number).expect("only what is there falls due").ended(),
             };
-            let last = self.standing.last_entry_at;
-            self.record(change, last.map_or(at, |last| at.max(last)), None);
+            self.record(change, at, None);
         }
     }
 

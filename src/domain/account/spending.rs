@@ -60,6 +60,7 @@ impl Account {
 
     pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
         self.standing.unlimited_until.is_some_and(|until| at < until)
+            || self.subscription().is_some_and(|subscription| subscription.is_unlimited(at))
     }
 
     /// What a spend of `cost` would do at `at`, to the letter; changes nothing.

@@ -1,9 +1,10 @@
 //! Plans: what an account gets each month, and what that costs.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{PlanKey, Price};
-use crate::domain::{Amount, Priority};
+use crate::domain::{Amount, Credits, Priority};
 
 /// Credits every month, or use without limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,15 +32,17 @@ pub enum Interval {
     Year,
 }
 
-/// What a plan gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a plan gives. The larger comes later in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Allowance {
     Monthly(Amount),
     Unlimited,
 }
 
 /// How many allowances of plan credits an account may have right after a renewal: 1 to 100. With 1, nothing rolls over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct RolloverCap(u16);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -49,6 +52,16 @@ pub struct NotARolloverCap;
 impl Plan {
     pub const fn is_free(&self) -> bool {
         self.price.is_none()
+    }
+}
+
+impl Allowance {
+    /// What it brings as credits.
+    pub const fn credits(self) -> Credits {
+        match self {
+            Self::Monthly(amount) => amount.credits(),
+            Self::Unlimited => Credits::ZERO,
+        }
     }
 }
 
@@ -74,6 +87,12 @@ impl RolloverCap {
 
     pub const fn get(self) -> u16 {
         self.0
+    }
+}
+
+impl From<RolloverCap> for i64 {
+    fn from(cap: RolloverCap) -> i64 {
+        cap.0.into()
     }
 }
 

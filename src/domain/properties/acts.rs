@@ -23,6 +23,7 @@ impl Model {
             Act::Adjust(adjust) => self.adjust(adjust, now),
             Act::Clawback(clawback) => self.clawback(clawback),
             Act::Reinstate(reinstate) => self.reinstate(reinstate, now),
+            Act::Subscribe(_) | Act::Unsubscribe(_) => unreachable!("no step asks for one yet"),
             Act::Unlimited(Unlimited { until, reason }) => {
                 let draft = Draft::moving(Kind::Unlimited { until: *until }, Vec::new());
                 Ok(Draft { description: Some(reason.clone()), ..draft })

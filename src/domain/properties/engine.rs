@@ -208,7 +208,13 @@ impl Tables {
                 | Act::Reinstate(Reinstate { lot, .. }) => {
                     lots.insert(*lot);
                 }
-                Act::Grant(_) | Act::Spend(_) | Act::Hold(..) | Act::Adjust(_) | Act::Unlimited(_) => {}
+                Act::Grant(_)
+                | Act::Spend(_)
+                | Act::Hold(..)
+                | Act::Adjust(_)
+                | Act::Unlimited(_)
+                | Act::Subscribe(_)
+                | Act::Unsubscribe(_) => {}
             }
         }
         let answers = |entry: &Entry| entry.cause.is_some_and(|cause| keys.contains(&cause.key));

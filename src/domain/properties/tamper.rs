@@ -1,5 +1,7 @@
 //! Everything that somebody could change in a line of history: what the chain is tried with.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -91,6 +93,10 @@ fn fact(entry: &mut Entry, number: i64) {
         },
         Kind::Release { hold: version } | Kind::Refund { spend: version } => version.0 = number,
         Kind::Unlimited { until } => *until = moved(*until, number),
+        Kind::Subscription(after) | Kind::Renewal(after) => {
+            let after = Arc::make_mut(after);
+            after.period.end = moved(after.period.end, number);
+        }
         Kind::Clawback(clawed) | Kind::Reinstatement(clawed) => {
             clawed.forgiven = Credits::try_from(number.unsigned_abs() as i64 % 1_000).unwrap();
         }

@@ -3,17 +3,23 @@
 //! a charge is explained. It shares no code with [`decide`](super::decide) but the vocabulary.
 
 mod compare;
+mod subscribed;
 #[cfg(test)]
 mod tests;
+mod used;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+pub use self::used::Used;
 use super::{
-    AccountId, Allocation, Amount, Chain, Credits, Entry, Hold, Kind, Lot, LotNumber, Movement, Version,
-    account::Uses, entry::Clawed, lot::Rank,
+    AccountId, Allocation, Amount, Chain, Credits, Entry, Hold, Kind, Lot, LotNumber, Movement, Subscription,
+    Version, account::Uses, entry::Clawed, lot::Rank,
 };
 
 /// An account after some of its entries.
@@ -27,6 +33,7 @@ pub struct Replay {
     debt: Credits,
     chain: Chain,
     unlimited_until: Option<DateTime<Utc>>,
+    subscription: Option<Arc<Subscription>>,
     lots: BTreeMap<LotNumber, Lot>,
     /// Lots with credits remaining, in spend order.
     stocked: BTreeSet<Rank>,
@@ -75,6 +82,8 @@ pub enum Broken {
     Hold(Version),
     #[error("what it says of clawbacks is not what it moved")]
     Clawed,
+    #[error("the subscription that it leaves does not follow from the one before: {0}")]
+    Subscription(&'static str),
     #[error("the hash chain is broken here: this entry, or one before it, was changed")]
     Link,
     #[error("the account has {0} {1}, its entries make {2}")]
@@ -94,6 +103,7 @@ impl Replay {
             debt: Credits::ZERO,
             chain: Chain::START,
             unlimited_until: None,
+            subscription: None,
             lots: BTreeMap::new(),
             stocked: BTreeSet::new(),
             holds: BTreeMap::new(),
@@ -137,6 +147,10 @@ impl Replay {
 
     pub fn unlimited_until(&self) -> Option<DateTime<Utc>> {
         self.unlimited_until
+    }
+
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.subscription.as_deref()
     }
 
     /// The spends and holds that count for the caps.
@@ -189,6 +203,8 @@ impl Replay {
         match entry.kind {
             Kind::Spend(_) | Kind::Hold { .. } => self.count_use(entry.at),
             Kind::Unlimited { until } => self.unlimited_until = Some(until),
+            Kind::Subscription(ref after) => self.keeps_subscription(entry, after)?,
+            Kind::Renewal(ref after) => self.keeps_renewal(entry, after)?,
             Kind::Clawback(clawed) | Kind::Reinstatement(clawed) => self.keeps_clawed(entry, clawed)?,
             Kind::Refund { spend } => {
                 let sum = self.refunded.entry(spend).or_default();

@@ -204,17 +204,18 @@ pub struct UsageQuery {
     /// Only this action.
     #[param(value_type = Option<fields::ActionKey>)]
     action: Option<ActionKey>,
-    /// Only what happened at this moment or later.
+    /// Only months that begin at this moment or later.
     #[param(value_type = Option<fields::Time>)]
     from: Option<Moment>,
-    /// Only what happened before this moment.
+    /// Only months that begin before this moment.
     #[param(value_type = Option<fields::Time>)]
     to: Option<Moment>,
 }
 
 /// Look at usage
 ///
-/// What was spent, per month and action, newest month first.
+/// What was run, per action and month, newest month first. Months are the account's own: they are counted from the moment at
+/// which it was made.
 #[utoipa::path(
     get, operation_id = "get_usage", path = "/api/v1/accounts/{account}/usage", tag = "Accounts", security(("key" = ["read"])),
     params(AccountParam, UsageQuery),
@@ -229,13 +230,8 @@ pub async fn usage(
     Query(query): Query<UsageQuery>,
 ) -> Result<Json<Page<UsageObject>>, Fault> {
     state.accounts.profile(account).await?;
-    let filter = Filter {
-        action: query.action,
-        from: query.from.map(|from| from.0),
-        to: query.to.map(|to| to.0),
-        ..Filter::default()
-    };
-    let rows = state.ledger.usage(account, &filter, USAGE_ROWS_MAX + 1).await?;
+    let (from, to) = (query.from.map(|from| from.0), query.to.map(|to| to.0));
+    let rows = state.ledger.usage(account, query.action.as_ref(), from, to, USAGE_ROWS_MAX + 1).await?;
     Ok(Json(Page::of(rows, USAGE_ROWS_MAX, UsageObject::from)))
 }
 

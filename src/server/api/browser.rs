@@ -8,7 +8,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tower_sessions::Session;
@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{
     domain::{
-        AccountId, Act, Amount, Catalog, Entry, EntryId, Grant, IdempotencyKey, Kind, Source, Spend, UserId,
+        AccountId, Act, Amount, Catalog, Entry, EntryId, Grant, IdempotencyKey, Kind, Period, Source, Spend,
+        UserId,
         catalog::{Action, ActionKey, Cost, Units},
         note::{Description, Metadata, Reference},
     },
@@ -31,7 +32,7 @@ use crate::{
         AppState, Error,
         auth::secret,
         caller::status_of,
-        ledger::{Filter, Usage},
+        ledger::{Filter, MonthTally},
         store::people::{self, Role, User},
     },
     text::hexadecimal,
@@ -144,7 +145,7 @@ async fn consumed(state: &AppState, catalog: &Catalog, entry: &Entry) -> Consume
     let remaining = available(state, entry.account).await.ok();
     let charge = entry.kind.charge();
     let action = charge.and_then(|charge| charge.action.as_ref());
-    let is_of_tokens = counts_tokens(catalog, action.map(ActionKey::as_str));
+    let is_of_tokens = counts_tokens(catalog, action);
     let credit_info = match charge.and_then(|charge| charge.units).filter(|_| is_of_tokens) {
         Some(units) => Some(CreditInfo {
             tokens_used: units.get(),
@@ -235,15 +236,17 @@ pub struct TokensUsed {
 /// `GET /api/user/usage`
 pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Json<UsageAnswer>, Fault> {
     let user = member(&state, &session).await?;
-    let (month, next_month) = month_of(state.clock.now());
+    let now = state.clock.now();
+    let account = state.ledger.account(user.account).await?;
+    let month = Period::around(account.standing().opened_at, now).ok_or(Problem::TimeOutOfRange)?;
     let rows = token_usage(&state, &state.catalog(), user.account).await?;
     Ok(Json(UsageAnswer {
-        credits: available(&state, user.account).await?,
+        credits: account.available(now).get(),
         tokens_used: TokensUsed {
             lifetime: tokens(&rows),
-            monthly: tokens(rows.iter().filter(|row| row.month >= month)),
+            monthly: tokens(rows.iter().filter(|row| row.month >= month.start)),
         },
-        monthly_reset_date: next_month,
+        monthly_reset_date: month.end,
         is_subscribed: false,
         subscription_tier: FREE,
         subscription_ends_at: None,
@@ -312,18 +315,22 @@ async fn available(state: &AppState, account: AccountId) -> Result<i64, Error> {
 }
 
 /// What an account has run that is counted in tokens, by month.
-async fn token_usage(state: &AppState, catalog: &Catalog, account: AccountId) -> Result<Vec<Usage>, Error> {
-    let mut rows = state.ledger.usage(account, &Filter::default(), USAGE_ROWS_MAX).await?;
-    rows.retain(|row| counts_tokens(catalog, row.action.as_deref()));
+async fn token_usage(
+    state: &AppState,
+    catalog: &Catalog,
+    account: AccountId,
+) -> Result<Vec<MonthTally>, Error> {
+    let mut rows = state.ledger.usage(account, None, None, None, USAGE_ROWS_MAX).await?;
+    rows.retain(|row| counts_tokens(catalog, row.tally.action.as_ref()));
     Ok(rows)
 }
 
-fn tokens<'a>(rows: impl IntoIterator<Item = &'a Usage>) -> i64 {
-    rows.into_iter().fold(0, |sum, row| sum.saturating_add(row.units))
+fn tokens<'a>(rows: impl IntoIterator<Item = &'a MonthTally>) -> i64 {
+    rows.into_iter().fold(0, |sum, row| sum.saturating_add(row.tally.units))
 }
 
-fn counts_tokens(catalog: &Catalog, action: Option<&str>) -> bool {
-    let cost = action.and_then(|key| catalog.action(key)).map(|action| &action.cost);
+fn counts_tokens(catalog: &Catalog, action: Option<&ActionKey>) -> bool {
+    let cost = action.and_then(|key| catalog.action(key.as_str())).map(|action| &action.cost);
     matches!(cost, Some(Cost::PerUnit { unit, .. }) if unit == TOKENS)
 }
 
@@ -345,12 +352,4 @@ fn key_of(generation: &Reference) -> Result<IdempotencyKey, Fault> {
 fn key_sent(state: &AppState, headers: &HeaderMap) -> Result<IdempotencyKey, Fault> {
     let sent = idempotency_key(headers)?.unwrap_or_else(|| state.clock.new_id().to_string());
     IdempotencyKey::of_browser(&sent).map_err(|_| Problem::IdempotencyKeyInvalid.into())
-}
-
-/// The first moments of the UTC month that `now` is in, and of the next.
-fn month_of(now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
-    let first = NaiveDate::from_ymd_opt(now.year(), now.month(), 1).unwrap_or_default();
-    let next = first.checked_add_months(chrono::Months::new(1)).unwrap_or(first);
-    let midnight = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
-    (midnight(first), midnight(next))
 }

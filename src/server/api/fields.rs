@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::reference::told;
-use crate::domain::{self, IdempotencyKey, Kind, LotState, catalog, id, note};
+use crate::domain::{self, IdempotencyKey, Kind, LotState, SubscriptionState, catalog, id, note};
 
 /// Nothing that ends a line or rings a bell.
 const ONE_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
@@ -54,6 +54,17 @@ field!(
     ActionKey,
     "An action of the catalog.",
     text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["interior"])
+);
+field!(PlanKey, "A plan of the catalog.", text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["pro"]));
+field!(
+    SubscriptionStateName,
+    "`past_due`: the period is over, and the next one is not paid for. `canceled`: it ends with its period.",
+    words([
+        SubscriptionState::Active,
+        SubscriptionState::PastDue,
+        SubscriptionState::Canceled,
+        SubscriptionState::Ended
+    ])
 );
 field!(Amount, "Credits, at least one.", number(1, domain::Amount::MAX.get()));
 field!(Units, "How many, where an action is priced by unit.", number(1, catalog::Units::MAX));

@@ -21,5 +21,6 @@ pub mod product;
 pub mod reference;
 mod sent;
 pub mod spends;
+pub mod subscriptions;
 
 pub use self::{authorize::authorize, fault::Fault};

@@ -20,7 +20,7 @@ use utoipa::{
 use super::{
     accounts,
     fault::{Failure, ProblemObject},
-    grants, holds, product, spends,
+    grants, holds, product, spends, subscriptions,
 };
 
 const PROBLEM: &str = "Problem";
@@ -38,6 +38,7 @@ const PROBLEM: &str = "Problem";
         (name = "Holds", description = "Credits set aside while work goes on"),
         (name = "Granting", description = "Giving credits and taking them away"),
         (name = "Accounts", description = "Wallets, what they have and how it came to be"),
+        (name = "Subscriptions", description = "What plan an account is on"),
         (name = "Product", description = "The catalog, and the clock of a sandbox"),
     ),
     paths(
@@ -58,6 +59,9 @@ const PROBLEM: &str = "Problem";
         accounts::usage,
         accounts::watch,
         accounts::open_portal,
+        subscriptions::show,
+        subscriptions::put,
+        subscriptions::end,
         product::catalog,
         product::clock,
         product::set_clock,

@@ -10,12 +10,13 @@ use sqlx::{Connection, PgConnection};
 use super::Ledger;
 use crate::{
     domain::{
-        Account, AccountId, Credits, Entry, Explanation, IdempotencyKey, Lot, LotNumber, Replay, Version,
+        Account, AccountId, Credits, Entry, Explanation, IdempotencyKey, Lot, LotNumber, Replay, Tally,
+        Version, catalog::ActionKey,
     },
     problem::Problem,
     server::{
         Error,
-        store::ledger::{self as store, Bucket, Filter, Usage},
+        store::ledger::{self as store, Bucket, Filter, MonthTally},
     },
 };
 
@@ -94,10 +95,34 @@ impl Ledger {
         Ok(store::granted(&mut conn, self.buckets.of(id), id, self.clock.now()).await?)
     }
 
-    /// What an account has run, per month and action.
-    pub async fn usage(&self, id: AccountId, filter: &Filter, limit: usize) -> Result<Vec<Usage>, Error> {
+    /// What an account has run, per action and month of the account, newest month first: months that begin from `from` on
+    /// and before `to`.
+    pub async fn usage(
+        &self,
+        id: AccountId,
+        action: Option<&ActionKey>,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+        limit: usize,
+    ) -> Result<Vec<MonthTally>, Error> {
         let mut conn = self.pool.acquire().await?;
-        Ok(store::usage(&mut conn, self.buckets.of(id), id, filter, limit).await?)
+        let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
+        let account = self.account_in(&mut snapshot, id).await?;
+        let usage = &account.standing().usage;
+        let is_asked =
+            |month: DateTime<Utc>| from.is_none_or(|from| month >= from) && to.is_none_or(|to| month < to);
+        let mut rows = Vec::new();
+        if let Some(month) = usage.month.map(|month| month.start).filter(|month| is_asked(*month)) {
+            let is_asked = |tally: &&Tally| action.is_none() || tally.action.as_ref() == action;
+            let current = usage.tallies.iter().filter(is_asked).cloned();
+            rows.extend(current.map(|tally| MonthTally { month, tally }));
+            rows.sort_by(|one, other| one.tally.action_name().cmp(other.tally.action_name()));
+            rows.truncate(limit);
+        }
+        let (bucket, left) = (self.buckets.of(id), limit - rows.len());
+        rows.extend(store::usage(&mut snapshot, bucket, id, action, from, to, left).await?);
+        snapshot.commit().await?;
+        Ok(rows)
     }
 
     /// An account as it stood at a moment, worked out from its entries up to then; as it stands now, where that

@@ -23,7 +23,7 @@ use tokio::{
 
 use self::lanes::{Lane, Worker};
 pub use self::{batch::Answer, changed::Changed, history::History};
-pub use super::store::ledger::{Filter, Usage};
+pub use super::store::ledger::{Filter, MonthTally};
 use super::{
     Error,
     clock::Clock,

@@ -2,13 +2,17 @@
 //! with what they make of it (invariants 1 to 8 of ARCHITECTURE.md). All on one snapshot, beside a running
 //! server, in memory that grows with the lots of single accounts but not with the ledger.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::{
-    domain::{AccountId, Replay, Version, Violation, replay::Broken},
+    domain::{AccountId, Replay, Tally, Used, Version, Violation, replay::Broken},
     server::store::{
         self,
         ledger::{self as tables, Bucket, Buckets, Found, Kept, Line},
@@ -206,13 +210,15 @@ impl Report {
 struct Books {
     kept: Kept,
     replay: Replay,
+    used: Used,
     /// As of now, so that what follows a broken entry is not told as well.
     is_sound: bool,
 }
 
 impl Books {
     fn open(account: AccountId, kept: Kept) -> Self {
-        Self { kept, replay: Replay::new(account), is_sound: true }
+        let used = Used::since(kept.row.created_at);
+        Self { kept, replay: Replay::new(account), used, is_sound: true }
     }
 
     fn read(&mut self, line: Line, report: &mut Report) {
@@ -220,7 +226,10 @@ impl Books {
             return;
         }
         let broken = match line.entry {
-            Ok(entry) => self.replay.read(&entry).err().map(|violation| violation.to_string()),
+            Ok(entry) => {
+                self.used.read(&entry);
+                self.replay.read(&entry).err().map(|violation| violation.to_string())
+            }
             Err(error) => Some(format!("can't be read: {error}")),
         };
         if let Some(broken) = broken {
@@ -231,7 +240,8 @@ impl Books {
 
     /// What is kept of the account, against what its entries make of it.
     fn compare(&self) -> Vec<Violation> {
-        let Self { kept: Kept { row, lots, holds, refunded, clawed }, replay, .. } = self;
+        let Self { kept: Kept { row, lots, holds, refunded, clawed, subscription, usage }, replay, .. } =
+            self;
         let mut broken = replay.compare(lots, holds);
         let mut differ = |what: &'static str, kept: String, made: String| {
             if kept != made {
@@ -255,8 +265,21 @@ impl Books {
         differ("refunds", format!("{refunded:?}"), format!("{made:?}"));
         let made = replay.clawed().collect::<Vec<_>>();
         differ("clawbacks", format!("{clawed:?}"), format!("{made:?}"));
+        let (kept, made) = (subscription.as_deref(), replay.subscription());
+        differ("subscription", format!("{kept:?}"), format!("{made:?}"));
+        let current = row.usage().unwrap_or_default();
+        let of_current = |tally| Some(shown(current.month?.start, tally));
+        let over = usage.iter().map(|row| shown(row.month, &row.tally));
+        let kept: BTreeSet<String> = over.chain(current.tallies.iter().filter_map(of_current)).collect();
+        let made: BTreeSet<String> = self.used.tallies().map(|(month, tally)| shown(month, tally)).collect();
+        differ("usage", format!("{kept:?}"), format!("{made:?}"));
         let last_lot = replay.lots().last().map_or(0, |lot| lot.number.0);
         differ("last lot", row.last_lot.to_string(), last_lot.to_string());
         broken
     }
+}
+
+fn shown(month: DateTime<Utc>, tally: &Tally) -> String {
+    let Tally { count, units, credits, .. } = tally;
+    format!("{} {} {count} times, {units} units, {credits} credits", month.to_rfc3339(), tally.action_name())
 }

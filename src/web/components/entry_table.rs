@@ -54,6 +54,8 @@ fn EntryRow(entry: EntryView) -> impl IntoView {
         KindView::Clawback => "clawback",
         KindView::Reinstatement => "reinstated",
         KindView::Unlimited => "unlimited",
+        KindView::Subscription => "plan",
+        KindView::Renewal => "renewal",
     };
     let sign = if entry.delta < 0 { "minus" } else { "plus" };
     view! {

@@ -20,6 +20,7 @@ mod reported;
 mod restoring;
 mod settling;
 mod spending;
+mod subscribing;
 mod unlimited;
 mod voiding;
 
@@ -53,7 +54,8 @@ fn done(account: &mut Account, seconds: i64, act: Act) -> Arc<Entry> {
     let receipt = ask(account, seconds, act).unwrap();
     assert!(!receipt.replayed);
     // What is kept beside lots and holds is what these make of it.
-    let open = Open::new(account.lots().to_vec(), account.holds().cloned().collect());
+    let mut open = Open::new(account.lots().to_vec(), account.holds().cloned().collect());
+    open.set_end_of_period(account.subscription().and_then(Subscription::due_at));
     assert_eq!(*account.open, open);
     let is_whole = account.journal().first().is_some_and(|entry| entry.version == Version(1));
     if is_whole {
@@ -61,6 +63,7 @@ fn done(account: &mut Account, seconds: i64, act: Act) -> Arc<Entry> {
         assert_eq!(books.compare_open(account.lots(), account.holds()), []);
         assert_eq!((books.balance(), books.held()), (account.balance(), account.held()));
         assert_eq!((books.debt(), books.chain()), (account.debt(), account.standing().chain));
+        assert_eq!(books.subscription(), account.subscription());
     }
     receipt.entry
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{Account, AccountId, Catalog, Credits, Entry, Level, Lot, LotId, LotState, Source},
-    server::{api::fields, ledger::Usage, store::profiles::Profile},
+    server::{api::fields, ledger::MonthTally, store::profiles::Profile},
 };
 
 /// An account: a wallet that holds credits.
@@ -92,9 +92,8 @@ pub struct LotObject {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
 pub struct UsageObject {
-    /// `2026-11`, in UTC.
-    #[schema(example = "2026-11")]
-    month: String,
+    /// When the month began.
+    month: DateTime<Utc>,
     /// Null: amounts that you named yourself.
     action: Option<String>,
     /// How many times.
@@ -176,14 +175,14 @@ impl LotObject {
     }
 }
 
-impl From<Usage> for UsageObject {
-    fn from(usage: Usage) -> Self {
+impl From<MonthTally> for UsageObject {
+    fn from(MonthTally { month, tally }: MonthTally) -> Self {
         Self {
-            month: usage.month.format("%Y-%m").to_string(),
-            action: usage.action,
-            count: usage.count,
-            units: usage.units,
-            credits: usage.credits,
+            month,
+            action: tally.action.map(Into::into),
+            count: tally.count,
+            units: tally.units,
+            credits: tally.credits,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod account;
 mod catalog;
 mod entry;
+mod subscription;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ pub use self::{
     account::{AccountObject, BalanceObject, LotObject, UsageObject},
     catalog::CatalogObject,
     entry::{EntryObject, HoldObject, QuoteObject},
+    subscription::SubscriptionObject,
 };
 
 /// How many months and actions a report of usage tells of, the newest first.

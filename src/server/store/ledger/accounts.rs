@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Bucket, corrupt, holds::HoldRow, lots::LotRow, uuids};
+use super::{Bucket, corrupt, holds::HoldRow, lots::LotRow, subscriptions, usage, uuids};
 use crate::domain::{
-    Account, AccountId, Chain, Credits, Hold, Lot, LotNumber, Version,
+    Account, AccountId, Chain, Credits, Hold, Lot, LotNumber, Period, Usage, Version,
     account::{Standing, Uses},
 };
 
@@ -29,6 +29,10 @@ pub struct AccountRow {
     pub last_use_at: Option<DateTime<Utc>>,
     pub uses_in_hour: i32,
     pub uses_in_day: i32,
+    pub created_at: DateTime<Utc>,
+    /// When the month of the usage began, and what was run in it.
+    pub usage_month: Option<DateTime<Utc>>,
+    pub usage: Option<String>,
 }
 
 /// Makes an account without history.
@@ -77,6 +81,7 @@ pub struct OpenRows {
     account: AccountRow,
     lots: Vec<LotRow>,
     holds: Vec<HoldRow>,
+    subscription: Option<String>,
 }
 
 /// Those of the accounts that exist, in the order of their ids, as one moment saw them.
@@ -100,7 +105,13 @@ pub async fn read(
                       from holds
                       where holds.bucket = $1
                         and holds.account_id = accounts.id
-                  ) as "holds!: Vec<HoldRow>"
+                  ) as "holds!: Vec<HoldRow>",
+                  (
+                      select state::text
+                      from subscriptions
+                      where subscriptions.bucket = $1
+                        and subscriptions.account_id = accounts.id
+                  ) as subscription
            from accounts
            where bucket = $1
              and id = any($2)
@@ -122,8 +133,9 @@ impl OpenRows {
         let lots = self.lots.into_iter().map(LotRow::read).chain(ended.into_iter().map(Ok));
         let holds = self.holds.into_iter().map(HoldRow::read);
         let (balance, held) = (self.account.balance, self.account.held);
+        let subscription = self.subscription.as_deref().map(subscriptions::parse).transpose()?;
         let account = Account::restore(
-            self.account.standing()?,
+            Standing { subscription, ..self.account.standing()? },
             lots.collect::<sqlx::Result<Vec<Lot>>>()?,
             holds.collect::<sqlx::Result<Vec<Hold>>>()?,
         );
@@ -154,9 +166,13 @@ impl AccountRow {
             last_use_at: standing.uses.last_at,
             uses_in_hour: saturated(standing.uses.in_hour),
             uses_in_day: saturated(standing.uses.in_day),
+            created_at: standing.opened_at,
+            usage_month: standing.usage.month.map(|month| month.start),
+            usage: usage::render(&standing.usage),
         }
     }
 
+    /// Without the subscription, which has a table of its own.
     pub fn standing(&self) -> sqlx::Result<Standing> {
         let chain = <[u8; 32]>::try_from(self.chain.as_slice()).map_err(corrupt)?;
         Ok(Standing {
@@ -168,6 +184,17 @@ impl AccountRow {
             chain: Chain::from_bytes(chain),
             unlimited_until: self.unlimited_until,
             uses: self.uses(),
+            opened_at: self.created_at,
+            usage: self.usage()?.into(),
+            subscription: None,
+        })
+    }
+
+    pub fn usage(&self) -> sqlx::Result<Usage> {
+        let Some(month) = self.usage_month else { return Ok(Usage::default()) };
+        Ok(Usage {
+            month: Period::around(self.created_at, month),
+            tallies: usage::parse(self.usage.as_deref().unwrap_or_default())?,
         })
     }
 

@@ -1,13 +1,19 @@
 //! How the whole ledger is read to be checked: account by account in the order of their ids, with all that is
 //! kept of each. The entries beside them come as a stream (`entries::stream`).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{AccountRow, Bucket, Buckets, corrupt, holds::HoldRow, lots::LotRow, past};
-use crate::domain::{AccountId, Credits, Hold, Lot, LotNumber, Version, entry::Clawed};
+use super::{
+    AccountRow, Bucket, Buckets, corrupt,
+    holds::HoldRow,
+    lots::LotRow,
+    past, subscriptions,
+    usage::{self, MonthTally},
+};
+use crate::domain::{AccountId, Credits, Hold, Lot, LotNumber, Subscription, Version, entry::Clawed};
 
 /// How many entries that belong nowhere are looked for: one says that something is wrong.
 const STRAYS_MAX: i64 = 100;
@@ -22,6 +28,9 @@ pub struct Kept {
     pub refunded: Vec<(Version, Credits)>,
     /// How much of which lot was clawed back.
     pub clawed: Vec<(LotNumber, Clawed)>,
+    pub subscription: Option<Arc<Subscription>>,
+    /// What it has run in months that are over, oldest first.
+    pub usage: Vec<MonthTally>,
 }
 
 /// What is kept of an account, if it can be understood.
@@ -118,8 +127,21 @@ async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) ->
         bucket.0,
         &ids,
     )
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
+    let subscriptions = sqlx::query!(
+        r#"select account_id,
+                  due_at,
+                  state::text as "state!"
+           from subscriptions
+           where bucket = $1
+             and account_id = any($2)"#,
+        bucket.0,
+        &ids,
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let usage = usage::of_accounts(conn, bucket, &ids).await?;
 
     let mut lots = by_account(lots.into_iter().map(|row| (row.account_id, row.read())));
     let mut holds = by_account(holds.into_iter().map(|row| (row.account_id, row.read())));
@@ -131,12 +153,22 @@ async fn keep(conn: &mut PgConnection, bucket: Bucket, rows: Vec<AccountRow>) ->
         let clawed = past::clawed(row.taken, row.owed, row.forgiven);
         (row.account_id, clawed.map(|clawed| (LotNumber(row.lot), clawed)))
     }));
+    let mut subscribed = by_account(subscriptions.into_iter().map(|row| {
+        let parsed = subscriptions::parse(&row.state).and_then(|parsed| {
+            let is_found = parsed.due_at() == row.due_at;
+            if is_found { Ok(parsed) } else { Err(corrupt("a subscription that is due at another time")) }
+        });
+        (row.account_id, parsed)
+    }));
+    let mut usage = by_account(usage.into_iter());
     let mut understand = |row: AccountRow| {
         Ok(Kept {
             lots: lots.remove(&row.id).transpose()?.unwrap_or_default(),
             holds: holds.remove(&row.id).transpose()?.unwrap_or_default(),
             refunded: refunded.remove(&row.id).transpose()?.unwrap_or_default(),
             clawed: clawed.remove(&row.id).transpose()?.unwrap_or_default(),
+            subscription: subscribed.remove(&row.id).transpose()?.and_then(|mut all| all.pop()),
+            usage: usage.remove(&row.id).transpose()?.unwrap_or_default(),
             row,
         })
     };

@@ -134,64 +134,8 @@ pub async fn history(
     .collect()
 }
 
-/// What an account has run of one action in one UTC month.
-#[derive(Clone, Debug)]
-pub struct Usage {
-    /// Its first moment.
-    pub month: DateTime<Utc>,
-    /// `None`: amounts that the caller named.
-    pub action: Option<String>,
-    /// How many spends and captures.
-    pub count: i64,
-    /// Zero where the action is not priced by unit.
-    pub units: i64,
-    /// What they took; what was refunded since is in it.
-    pub credits: i64,
-}
-
-/// What an account has run, per month and action, newest month first: spends and captures that the filter admits.
-pub async fn usage(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    account: AccountId,
-    filter: &Filter,
-    limit: usize,
-) -> sqlx::Result<Vec<Usage>> {
-    sqlx::query_as!(
-        Usage,
-        r#"select date_trunc('month', at) as "month!",
-                  action,
-                  count(*) as "count!",
-                  least(coalesce(sum(units), 0), 9223372036854775807)::bigint as "units!",
-                  least(coalesce(sum(taken.credits), 0), 9223372036854775807)::bigint as "credits!"
-           from entries,
-                lateral (
-                    select -sum(split_part(part, ':', 2)::bigint + coalesce(nullif(split_part(part, ':', 3), ''), '0')::bigint)
-                        as credits
-                    from unnest(string_to_array(movements, ' ')) as part
-                    where part <> ''
-                ) as taken
-           where bucket = $1
-             and account_id = $2
-             and kind in ('s', 'c')
-             and ($3::text is null or action = $3)
-             and ($4::timestamptz is null or at >= $4)
-             and ($5::timestamptz is null or at < $5)
-           group by 1, 2
-           order by 1 desc, 2
-           limit $6"#,
-        bucket.0,
-        Uuid::from(account),
-        filter.action.as_ref().map(ActionKey::as_str),
-        filter.from,
-        filter.to,
-        i64::try_from(limit).unwrap_or(i64::MAX),
-    )
-    .fetch_all(conn)
-    .await
-}
-
-/// Accounts of a bucket on which something fell due by `now`: a lot that lapsed, a hold that ran out.
+/// Accounts of a bucket on which something fell due by `now`: a lot that lapsed, a hold that ran out, a period that
+/// ended.
 pub async fn due(
     conn: &mut PgConnection,
     bucket: Bucket,
@@ -213,6 +157,13 @@ pub async fn due(
             where bucket = $1
               and until <= $2
             order by until
+            limit $3)
+           union
+           (select account_id
+            from subscriptions
+            where bucket = $1
+              and due_at <= $2
+            order by due_at
             limit $3)
            limit $3"#,
         bucket.0,

@@ -5,7 +5,7 @@ use std::{fmt::Write, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{corrupt, past};
+use super::{corrupt, past, subscriptions};
 use crate::domain::{
     Amount, Charge, Credits, Entry, Fingerprint, KeyDigest, Kind, LotNumber, Movement, Priority, Source,
     Version,
@@ -43,10 +43,11 @@ pub struct EntryRow {
     pub clawed_taken: Option<i64>,
     pub clawed_owed: Option<i64>,
     pub clawed_forgiven: Option<i64>,
+    pub subscription: Option<String>,
 }
 
 /// The letters that stand for the kinds (`entries.kind`), in the order of [`Kind::NAMES`].
-const LETTERS: [u8; 12] = *b"gshcrfxvabiu";
+const LETTERS: [u8; 14] = *b"gshcrfxvabiupn";
 
 /// The letter for the kind of this name.
 pub fn letter_named(name: &str) -> Option<i8> {
@@ -124,6 +125,7 @@ impl EntryRow {
             clawed_taken: clawed.map(|clawed| clawed.taken.get()),
             clawed_owed: clawed.map(|clawed| clawed.owed.get()),
             clawed_forgiven: clawed.map(|clawed| clawed.forgiven.get()),
+            subscription: entry.kind.subscription().map(subscriptions::render),
         }
     }
 
@@ -171,6 +173,7 @@ impl EntryRow {
         let wrong = || corrupt(format_args!("an entry of kind {} with the wrong columns", self.kind));
         let about = || self.about.map(Version).ok_or_else(wrong);
         let until = || self.until.ok_or_else(wrong);
+        let subscription = || subscriptions::parse(self.subscription.as_deref().ok_or_else(wrong)?);
         let charge = |took: i64| {
             Ok::<_, sqlx::Error>(Charge {
                 action: self.action.clone().map(ActionKey::try_from).transpose().map_err(corrupt)?,
@@ -192,6 +195,8 @@ impl EntryRow {
             b'b' => Kind::Clawback(self.clawed()?),
             b'i' => Kind::Reinstatement(self.clawed()?),
             b'u' => Kind::Unlimited { until: until()? },
+            b'p' => Kind::Subscription(subscription()?),
+            b'n' => Kind::Renewal(subscription()?),
             _ => return Err(wrong()),
         })
     }

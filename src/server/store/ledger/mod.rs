@@ -16,6 +16,8 @@ mod entry_row;
 mod holds;
 mod lots;
 mod past;
+mod subscriptions;
+mod usage;
 mod write;
 
 use std::collections::HashMap;
@@ -26,8 +28,9 @@ use uuid::Uuid;
 pub use self::{
     accounts::{AccountRow, lock, open},
     audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
-    entries::{Filter, Line, Usage, answered, due, history, stream, take_time, usage},
+    entries::{Filter, Line, answered, due, history, stream, take_time},
     lots::{granted, list as lots},
+    usage::{MonthTally, of_months as usage},
     write::{Stale, is_one_statement, write},
 };
 use super::corrupt;

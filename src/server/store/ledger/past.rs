@@ -39,7 +39,13 @@ pub async fn read(conn: &mut PgConnection, bucket: Bucket, commands: &[Command])
             Act::Void(void) => past.named.push((*account, void.lot)),
             Act::Clawback(clawback) => clawed.push((*account, clawback.lot)),
             Act::Reinstate(reinstate) => clawed.push((*account, reinstate.lot)),
-            Act::Grant(_) | Act::Spend(_) | Act::Hold(..) | Act::Adjust(_) | Act::Unlimited(_) => {}
+            Act::Grant(_)
+            | Act::Spend(_)
+            | Act::Hold(..)
+            | Act::Adjust(_)
+            | Act::Unlimited(_)
+            | Act::Subscribe(_)
+            | Act::Unsubscribe(_) => {}
         }
     }
     versions.extend(&past.refunds);

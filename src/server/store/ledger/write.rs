@@ -1,30 +1,34 @@
 //! The one statement by which the ledger changes: accounts, the lots that were touched, the entries. What
-//! only some commands concern (holds, refunds, clawbacks) follows in statements of its own.
+//! only some commands concern (holds, subscriptions, months of usage that are over, refunds, clawbacks) follows in statements of its own.
 
 use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use super::{AccountRow, Bucket, entry_row::EntryRow, holds, lots::LotRow, past};
+use super::{AccountRow, Bucket, entry_row::EntryRow, holds, lots::LotRow, past, subscriptions, usage};
 use crate::domain::{Account, Kind, LotNumber};
 
 /// Whether one statement writes all that was decided on these accounts. It is a transaction by itself then.
 pub fn is_one_statement(accounts: &[&Account]) -> bool {
     let mut decided = accounts.iter().flat_map(|account| account.journal());
-    decided.all(|entry| match entry.kind {
-        Kind::Grant
-        | Kind::Spend(_)
-        | Kind::Expiry
-        | Kind::Void
-        | Kind::Adjustment
-        | Kind::Unlimited { .. } => true,
-        Kind::Hold { .. }
-        | Kind::Capture { .. }
-        | Kind::Release { .. }
-        | Kind::Refund { .. }
-        | Kind::Clawback(_)
-        | Kind::Reinstatement(_) => false,
-    })
+    let no_month_ends = accounts.iter().all(|account| account.closed_usage().is_empty());
+    no_month_ends
+        && decided.all(|entry| match entry.kind {
+            Kind::Grant
+            | Kind::Spend(_)
+            | Kind::Expiry
+            | Kind::Void
+            | Kind::Adjustment
+            | Kind::Unlimited { .. } => true,
+            Kind::Hold { .. }
+            | Kind::Capture { .. }
+            | Kind::Release { .. }
+            | Kind::Refund { .. }
+            | Kind::Clawback(_)
+            | Kind::Reinstatement(_)
+            | Kind::Subscription(_)
+            | Kind::Renewal(_) => false,
+        })
 }
 
 /// Writes what was decided on these accounts, each of which has something unwritten: their new state, the
@@ -51,7 +55,9 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                    unlimited_until = decided.unlimited_until,
                    last_use_at = decided.last_use_at,
                    uses_in_hour = decided.uses_in_hour,
-                   uses_in_day = decided.uses_in_day
+                   uses_in_day = decided.uses_in_day,
+                   usage_month = decided.usage_month,
+                   usage = decided.usage
                from unnest($2::account_row[]) as decided,
                     lateral (
                         select known.ctid as place
@@ -70,7 +76,8 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                set remaining = decided.remaining,
                    held = decided.held,
                    lost = decided.lost,
-                   is_void = decided.is_void
+                   is_void = decided.is_void,
+                   expires_at = decided.expires_at
                from unnest($3::lot_row[]) as decided,
                     lateral (
                         select known.ctid as place
@@ -98,12 +105,12 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
                    bucket, version, at, balance_after, key, fingerprint, link, kind, account_id, movements,
                    action, units, cost, about, until, debt_change,
                    opened_lot, source, priority, effective_at, expires_at,
-                   description, reference, metadata, clawed_taken, clawed_owed, clawed_forgiven
+                   description, reference, metadata, clawed_taken, clawed_owed, clawed_forgiven, subscription
                )
                select $1, version, at, balance_after, key, fingerprint, link, kind, account_id, movements,
                       action, units, cost, about, until, debt_change,
                       opened_lot, source::lot_source, priority, effective_at, expires_at,
-                      description, reference, metadata::json, clawed_taken, clawed_owed, clawed_forgiven
+                      description, reference, metadata::json, clawed_taken, clawed_owed, clawed_forgiven, subscription::json
                from unnest($5::entry_row[])
            )
            -- Fails, and undoes all of it, unless every account was as it was decided on, with all its lots.
@@ -120,6 +127,8 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
     .fetch_one(&mut *conn)
     .await?;
     holds::write(conn, bucket, accounts).await?;
+    subscriptions::write(conn, bucket, accounts).await?;
+    usage::write(conn, bucket, accounts).await?;
     past::write(conn, bucket, accounts).await
 }
 

@@ -1,0 +1,134 @@
+//! What a subscription gives and takes: its beginning, its changes, and the ends of its periods (rule 16).
+
+use chrono::{DateTime, Utc};
+
+use super::{Account, Change, Refusal};
+use crate::domain::{
+    Amount, Credits, Kind, Lot, LotNumber, Movement, Source, Subscribe, Subscription, Unsubscribe,
+    entry::Opened, subscription::Next,
+};
+
+impl Account {
+    pub fn subscription(&self) -> Option<&Subscription> {
+        self.standing.subscription.as_deref()
+    }
+
+    /// To be on a plan: to begin, to go on, to have more of it at once, or less of it from the next period on.
+    pub(super) fn subscribe(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
+        let current = self.subscription().filter(|current| !current.has_ended());
+        let Some(current) = current.filter(|current| !current.terms.is_free || asked.terms.is_free) else {
+            return self.begin(asked, now);
+        };
+        let mut after = Subscription {
+            paid_until: asked.paid_until,
+            fallback: asked.fallback.clone(),
+            next: Next::Renew,
+            ..current.clone()
+        };
+        let mut more = Credits::ZERO;
+        if asked.terms.plan != current.terms.plan {
+            if asked.terms.allowance < current.terms.allowance {
+                after.next = Next::Change(asked.terms.clone());
+            } else {
+                let allowance = asked.terms.allowance.credits();
+                more = allowance.less(current.given);
+                after.given = allowance.max(current.given);
+                after.terms = asked.terms.clone();
+            }
+        }
+        if after == *current {
+            return Err(Refusal::SubscriptionUnchanged);
+        }
+        self.granting(Kind::Subscription(after.into()), more, now)
+    }
+
+    /// To be on no plan, or on the one that costs nothing: at the end of the period, or at once.
+    pub(super) fn unsubscribe(&self, asked: &Unsubscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
+        let current = self.subscription().filter(|current| !current.has_ended());
+        // What follows a subscription that ends is not one that anybody can be rid of.
+        let current = current.filter(|current| !current.terms.is_free).ok_or(Refusal::NotSubscribed)?;
+        if asked.at_once {
+            return Ok(self.end_of_period(current.ended(now), now));
+        }
+        if current.next == Next::End {
+            return Err(Refusal::SubscriptionUnchanged);
+        }
+        let after = Subscription { next: Next::End, ..current.clone() };
+        Ok(Change::new(Kind::Subscription(after.into()), Vec::new()))
+    }
+
+    /// The end of the period that is due.
+    pub(super) fn renewal(&self, at: DateTime<Utc>, now: DateTime<Utc>) -> Change {
+        let current = self.subscription().expect("only what is there falls due");
+        self.end_of_period(current.after_period(now), at)
+    }
+
+    /// The plan's lots that end with this entry before their time: what is left of the period that was before it. `before`:
+    /// the subscription until then.
+    pub(super) fn lots_left_of(&self, before: &Subscription, opened: Option<Opened>) -> Vec<LotNumber> {
+        let is_new = |lot: &&Lot| opened.is_some_and(|opened| opened.lot == lot.number);
+        self.lots_of(before).filter(|lot| !is_new(lot)).map(|lot| lot.number).collect()
+    }
+
+    fn begin(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
+        let Subscribe { terms, anchor, paid_until, fallback } = asked;
+        if paid_until.is_some_and(|paid_until| paid_until <= now) {
+            return Err(Refusal::ExpiresTooEarly);
+        }
+        let (terms, fallback) = (terms.clone(), fallback.clone());
+        let begun = Subscription::begin(terms, anchor.unwrap_or(now), *paid_until, fallback, now);
+        let begun = begun.ok_or(Refusal::TimeOutOfRange)?;
+        let given = begun.given;
+        self.granting(Kind::Subscription(begun.into()), given, now)
+    }
+
+    /// The allowance of the period that `after` begins, with what rolls over into it: of what is left, the newest.
+    fn end_of_period(&self, after: Subscription, at: DateTime<Utc>) -> Change {
+        let current = self.subscription().expect("only a subscription has a period");
+        let mut room = if after.has_ended() { Credits::ZERO } else { after.terms.rolls_over() };
+        let mut carried = Vec::new();
+        for lot in self.lots_of(current).rev() {
+            if let Ok(amount) = Amount::try_from(lot.remaining.min(room).get()) {
+                room = room.less(amount.credits());
+                carried.push(Movement::of(lot.number, -amount.get()));
+            }
+        }
+        let given = if after.has_ended() { Credits::ZERO } else { after.given };
+        let kind = Kind::Renewal(after.into());
+        let rolled: i64 = carried.iter().map(|movement| -movement.change).sum();
+        let Ok(amount) = Amount::try_from(given.get() + rolled) else { return Change::new(kind, Vec::new()) };
+        match self.granting(kind.clone(), amount.credits(), at) {
+            Ok(mut change) => {
+                // The new lot first: what it is granted is its first movement.
+                change.movements.splice(1..1, carried);
+                change
+            }
+            // An account that can hold no more is not given more.
+            Err(_) => Change::new(kind, Vec::new()),
+        }
+    }
+
+    /// A change of the subscription that brings so many credits for its period.
+    fn granting(&self, kind: Kind, credits: Credits, now: DateTime<Utc>) -> Result<Change, Refusal> {
+        let after = kind.subscription().expect("it is a change of one");
+        let Ok(amount) = Amount::try_from(credits.get()) else { return Ok(Change::new(kind, Vec::new())) };
+        let opened = Opened {
+            lot: self.standing.last_lot.next(),
+            source: Source::Plan,
+            priority: after.terms.priority,
+            effective_at: now,
+            expires_at: Some(after.credits_until),
+        };
+        self.opening(kind, opened, amount)
+    }
+
+    /// The plan's lots of the subscription's period with credits remaining, in spend order.
+    fn lots_of(&self, subscription: &Subscription) -> impl DoubleEndedIterator<Item = &Lot> {
+        self.lots().iter().filter(|lot| {
+            lot.source == Source::Plan
+                && subscription.is_of_period(lot.expires_at)
+                && lot.remaining > Credits::ZERO
+                && !lot.is_void
+        })
+    }
+}

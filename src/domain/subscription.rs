@@ -1,0 +1,209 @@
+//! Subscriptions: a plan as it was agreed, and the period that an account is in (rule 16). They hold everything that a
+//! renewal takes, so the law needs no catalog for it, and what was agreed stays when the catalog changes.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Amount, Credits, Priority, calendar,
+    catalog::{Allowance, PlanKey, RolloverCap},
+    moment,
+};
+
+/// What an account is subscribed to, or was: then it has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    pub terms: Terms,
+    /// Months are counted from here.
+    pub anchor: DateTime<Utc>,
+    pub period: Period,
+    /// When the plan's credits of this period lapse: at its end, or after the grace of one that may yet be paid.
+    pub credits_until: DateTime<Utc>,
+    /// The allowance for this period so far. More comes of it where the plan is changed within it.
+    pub given: Credits,
+    /// At the first end of a period from this moment on, the subscription is not renewed. `None`: it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_until: Option<DateTime<Utc>>,
+    pub next: Next,
+    /// What the account is on after it: a plan that costs nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Terms>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// A plan, as it was agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    pub plan: PlanKey,
+    /// For each month.
+    pub allowance: Allowance,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollover_cap: Option<RolloverCap>,
+    pub priority: Priority,
+    /// For how many days after an unpaid period its credits live on.
+    pub grace_days: u16,
+    /// Whether it costs nothing. Whoever goes from such a plan to a paid one begins anew, with a period of their own.
+    pub is_free: bool,
+}
+
+/// From its start until just before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+}
+
+/// What happens at the end of the period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    Renew,
+    Change(Terms),
+    End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionState {
+    Active,
+    /// The period is over and the next one is not paid; credits live on for the grace.
+    PastDue,
+    /// It ends with the period.
+    Canceled,
+    Ended,
+}
+
+impl Subscription {
+    /// One that begins at `now`. Its first period is shorter than a month where the anchor is ahead: a trial, or the day
+    /// on which a host bills. `None` where the calendar ends.
+    pub fn begin(
+        terms: Terms,
+        anchor: DateTime<Utc>,
+        paid_until: Option<DateTime<Utc>>,
+        fallback: Option<Terms>,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let period = Period::after(anchor, now)?;
+        let credits_until = credits_until(&terms, period, paid_until);
+        let (given, next) = (terms.allowance.credits(), Next::Renew);
+        Some(Self { terms, anchor, period, credits_until, given, paid_until, next, fallback, ended_at: None })
+    }
+
+    pub fn state(&self, at: DateTime<Utc>) -> SubscriptionState {
+        if self.ended_at.is_some() {
+            SubscriptionState::Ended
+        } else if self.next == Next::End {
+            SubscriptionState::Canceled
+        } else if at >= self.period.end {
+            SubscriptionState::PastDue
+        } else {
+            SubscriptionState::Active
+        }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended_at.is_some()
+    }
+
+    /// Whether nothing is paid for at `at` because the plan is unlimited.
+    pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
+        !self.has_ended() && self.terms.allowance == Allowance::Unlimited && at < self.credits_until
+    }
+
+    /// When something happens to it by itself: it is renewed, or ends.
+    pub fn due_at(&self) -> Option<DateTime<Utc>> {
+        if self.has_ended() {
+            None
+        } else if self.next != Next::End && self.is_unpaid() {
+            Some(self.credits_until)
+        } else {
+            Some(self.period.end)
+        }
+    }
+
+    /// What it is once its period is over: in the next one, ended, or what follows in its stead. `now`: periods that
+    /// nobody looked at for longer than any books are kept are left out.
+    pub fn after_period(&self, now: DateTime<Utc>) -> Self {
+        match &self.next {
+            Next::Renew if !self.is_unpaid() => self.renewed(&self.terms, now),
+            Next::Change(terms) if !self.is_unpaid() => self.renewed(terms, now),
+            _ => self.ended(self.due_at().unwrap_or(now)),
+        }
+    }
+
+    /// What it is once it is ended at `at`: ended, or the plan that costs nothing.
+    pub fn ended(&self, at: DateTime<Utc>) -> Self {
+        let fallback =
+            self.fallback.clone().and_then(|terms| Self::begin(terms, self.anchor, None, None, at));
+        fallback.unwrap_or_else(|| Self { next: Next::End, ended_at: Some(at), ..self.clone() })
+    }
+
+    /// Whether a lot that ends at `expires_at` and is of a plan is one of this period's.
+    pub fn is_of_period(&self, expires_at: Option<DateTime<Utc>>) -> bool {
+        expires_at == Some(self.credits_until)
+    }
+
+    /// Its times, for whoever must know that they can be kept.
+    pub(super) fn times(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        let times = [self.anchor, self.period.start, self.period.end, self.credits_until];
+        times.into_iter().chain(self.paid_until).chain(self.ended_at)
+    }
+
+    fn is_unpaid(&self) -> bool {
+        self.paid_until.is_some_and(|paid_until| paid_until <= self.period.end)
+    }
+
+    fn renewed(&self, terms: &Terms, now: DateTime<Utc>) -> Self {
+        let is_forgotten = now - self.period.end > PERIODS_KEPT;
+        let start = match calendar::this_month(self.anchor, now) {
+            Some(this_month) if is_forgotten => this_month.max(self.period.end),
+            _ => self.period.end,
+        };
+        let Some(period) = Period::after(self.anchor, start) else { return self.ended(start) };
+        Self {
+            credits_until: credits_until(terms, period, self.paid_until),
+            given: terms.allowance.credits(),
+            terms: terms.clone(),
+            period,
+            next: Next::Renew,
+            ..self.clone()
+        }
+    }
+}
+
+/// A subscription that nobody has looked at for longer than this goes on with the present month.
+const PERIODS_KEPT: TimeDelta = TimeDelta::days(100 * 366);
+
+fn credits_until(terms: &Terms, period: Period, paid_until: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let is_last_paid = paid_until.is_some_and(|paid_until| paid_until <= period.end);
+    let grace = TimeDelta::days(if is_last_paid { terms.grace_days.into() } else { 0 });
+    (period.end + grace).min(moment::LAST)
+}
+
+impl Period {
+    /// The month that `at` is in.
+    pub fn around(anchor: DateTime<Utc>, at: DateTime<Utc>) -> Option<Self> {
+        Self::after(anchor, calendar::this_month(anchor, at)?)
+    }
+
+    /// The one that begins at `start` and ends with the month; `None` where the ledger's time does.
+    fn after(anchor: DateTime<Utc>, start: DateTime<Utc>) -> Option<Self> {
+        let end = calendar::next_month(anchor, start).filter(|end| moment::is_kept(*end))?;
+        Some(Self { start, end })
+    }
+}
+
+impl Terms {
+    /// How much of what is left of `allowance` goes on into the next period.
+    pub(super) fn rolls_over(&self) -> Credits {
+        let (Allowance::Monthly(allowance), Some(cap)) = (self.allowance, self.rollover_cap) else {
+            return Credits::ZERO;
+        };
+        let most = allowance.get().saturating_mul(cap.get().into()).min(Amount::MAX.get());
+        Credits::try_from(most).unwrap_or_default().less(allowance.credits())
+    }
+}

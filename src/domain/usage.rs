@@ -1,0 +1,65 @@
+//! Usage: what an account has run, counted as it is run, so that nobody has to add up its history (rule 17).
+
+use chrono::{DateTime, Utc};
+
+use super::{Charge, catalog::ActionKey, subscription::Period};
+
+/// What an account has run in one of its months.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// `None`: nothing was run ever.
+    pub month: Option<Period>,
+    /// One for each action that was run in it, in the order in which they were first.
+    pub tallies: Vec<Tally>,
+}
+
+/// What was run of one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// `None`: amounts that the caller named.
+    pub action: Option<ActionKey>,
+    /// How many spends and captures.
+    pub count: i64,
+    /// Zero where the action is not priced by unit.
+    pub units: i64,
+    /// What they took. What was refunded since is in it.
+    pub credits: i64,
+}
+
+impl Tally {
+    /// The action's key, or nothing where the caller named the amounts.
+    pub fn action_name(&self) -> &str {
+        self.action.as_ref().map_or("", ActionKey::as_str)
+    }
+}
+
+impl Usage {
+    /// Counts one more. Returns the month that was counted before, where `at` is in another. Months are those of
+    /// `anchor`.
+    pub fn count(
+        &mut self,
+        charge: &Charge,
+        credits: i64,
+        at: DateTime<Utc>,
+        anchor: DateTime<Utc>,
+    ) -> Option<Self> {
+        let is_over = self.month.is_none_or(|month| at >= month.end);
+        let before = is_over.then(|| std::mem::replace(self, Self::of_month(anchor, at)));
+        let action = charge.action.as_ref();
+        let known = self.tallies.iter().position(|tally| tally.action.as_ref() == action);
+        let place = known.unwrap_or_else(|| {
+            self.tallies.push(Tally { action: action.cloned(), count: 0, units: 0, credits: 0 });
+            self.tallies.len() - 1
+        });
+        let tally = &mut self.tallies[place];
+        let units = charge.units.map_or(0, Into::into);
+        tally.count = tally.count.saturating_add(1);
+        tally.units = tally.units.saturating_add(units);
+        tally.credits = tally.credits.saturating_add(credits);
+        before.filter(|before| !before.tallies.is_empty())
+    }
+
+    fn of_month(anchor: DateTime<Utc>, at: DateTime<Utc>) -> Self {
+        Self { month: Period::around(anchor, at), tallies: Vec::new() }
+    }
+}

@@ -1,0 +1,79 @@
+//! Subscriptions as they are asked for: a plan of the catalog in, a command for the engine out. What they do is the law's
+//! ([`domain`](crate::domain), rule 16).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{AppState, Error};
+use crate::{
+    domain::{
+        AccountId, Act, Catalog, Command, IdempotencyKey, Refusal, Subscribe, Subscription, Terms,
+        Unsubscribe,
+        catalog::{Plan, PlanKey},
+    },
+    problem::Problem,
+};
+
+/// What is asked for: to be on this plan.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub plan: PlanKey,
+    /// From when months are counted, where a subscription begins; `None`: from now.
+    pub anchor: Option<DateTime<Utc>>,
+    /// `None`: until somebody ends it.
+    pub paid_until: Option<DateTime<Utc>>,
+    /// Whether it begins with the plan's trial.
+    pub is_trial: bool,
+}
+
+/// A plan as it is agreed at the moment.
+pub fn terms(catalog: &Catalog, plan: &Plan) -> Terms {
+    Terms {
+        plan: plan.key.clone(),
+        allowance: plan.allowance,
+        rollover_cap: plan.rollover_cap,
+        priority: plan.priority,
+        grace_days: catalog.grace_days,
+        is_free: plan.is_free(),
+    }
+}
+
+/// To be on the plan on which accounts begin, where there is one.
+pub fn first_plan(catalog: &Catalog) -> Option<Act> {
+    let terms = terms(catalog, catalog.default_plan()?);
+    Some(Act::Subscribe(Subscribe { terms, anchor: None, paid_until: None, fallback: None }))
+}
+
+/// Puts an account on a plan. What is so already stays so: it may be asked for again.
+pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result<Subscription, Error> {
+    let catalog = state.catalog();
+    let plan = catalog.plan(wanted.plan.as_str()).ok_or(Problem::UnknownPlan)?;
+    let trial_end = || Some(state.clock.now() + TimeDelta::days(plan.trial_days?.into()));
+    let trial_end = if wanted.is_trial { Some(trial_end().ok_or(Problem::NoTrial)?) } else { None };
+    let fallback = catalog.default_plan().filter(|default| default.key != plan.key);
+    let act = Act::Subscribe(Subscribe {
+        terms: terms(&catalog, plan),
+        anchor: trial_end.or(wanted.anchor),
+        paid_until: trial_end.or(wanted.paid_until),
+        fallback: fallback.map(|plan| terms(&catalog, plan)),
+    });
+    carry_out(state, account, act).await
+}
+
+/// Ends an account's subscription, with its period or at once.
+pub async fn end(state: &AppState, account: AccountId, at_once: bool) -> Result<Subscription, Error> {
+    carry_out(state, account, Act::Unsubscribe(Unsubscribe { at_once })).await
+}
+
+/// The subscription that an account has, or had.
+pub async fn find(state: &AppState, account: AccountId) -> Result<Subscription, Error> {
+    let account = state.ledger.account(account).await?;
+    Ok(account.subscription().cloned().ok_or(Problem::NotSubscribed)?)
+}
+
+async fn carry_out(state: &AppState, account: AccountId, act: Act) -> Result<Subscription, Error> {
+    let key = IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)?;
+    match state.ledger.execute(Command::new(account, key, act)).await? {
+        Ok(_) | Err(Refusal::SubscriptionUnchanged) => find(state, account).await,
+        Err(refusal) => Err(state.refused(refusal).into()),
+    }
+}
