@@ -5,7 +5,13 @@ use axum::http::Uri;
 use chrono::{DateTime, TimeDelta, Utc};
 use tower_sessions::Session;
 
-use super::{AppState, Error, auth::secret, clock::Clock, config::origin_of, store::portal_sessions};
+use super::{
+    AppState, Error,
+    auth::secret,
+    clock::Clock,
+    config::origin_of,
+    store::{people::User, portal_sessions},
+};
 use crate::{domain::AccountId, problem::Problem};
 
 /// For how long its URL can be used, by the machine's time: browsers are real in a sandbox too.
@@ -37,13 +43,27 @@ pub async fn open(state: &AppState, account: AccountId, return_url: &str) -> Res
     Ok(PortalSession { url: format!("{}/portal/{token}", state.base_url), expires_at })
 }
 
-/// Goes in: signs the browser in to the account.
-pub async fn enter(state: &AppState, session: &Session, token: &str) -> Result<(), Error> {
+/// Goes in: signs the browser in to the account. Where somebody is signed in with a password of theirs, only once they have
+/// agreed: whoever follows a link has not said that they want to be somebody else. Returns whom to ask; nothing has
+/// happened then.
+pub async fn enter(
+    state: &AppState,
+    session: &Session,
+    token: &str,
+    has_agreed: bool,
+) -> Result<Option<User>, Error> {
+    if !has_agreed
+        && let Some(user) = state.auth.current(session).await?
+        && !state.auth.is_led_into(user.account).await?
+    {
+        return Ok(Some(user));
+    }
     let mut conn = state.pool.acquire().await?;
     let taken = portal_sessions::take(&mut conn, &secret::digest(token), Clock::default().now()).await?;
     drop(conn);
     let (account, return_url) = taken.ok_or(Problem::LinkUsed)?;
-    state.auth.enter(session, account, &return_url).await
+    state.auth.enter(session, account, &return_url).await?;
+    Ok(None)
 }
 
 /// Whether a host's address is one of those that the operator has named; in a sandbox without any, one on this

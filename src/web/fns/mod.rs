@@ -8,5 +8,7 @@ mod people;
 pub use self::{
     actions::{ListActions, Spend, list_actions, offer, quote, spend},
     ledger::{credits, history},
-    people::{SignIn, SignOut, SignUp, enter_portal, session, sign_in, sign_out, sign_up, typed_email},
+    people::{
+        EnterPortal, SignIn, SignOut, SignUp, enter_portal, session, sign_in, sign_out, sign_up, typed_email,
+    },
 };

@@ -41,17 +41,21 @@ pub async fn sign_out() -> Result<(), Problem> {
     .await
 }
 
-/// Signs in whom a host has sent here, with a link that works once; leads to the actions.
+/// Signs in whom a host has sent here, with a link that works once; leads to the actions. Where somebody else is signed in
+/// who has not agreed to it, the answer is who, and nothing has happened.
 #[server(prefix = "/fn", endpoint = "enter_portal")]
-pub async fn enter_portal(token: String) -> Result<(), Problem> {
+pub async fn enter_portal(token: String, agreed: Option<bool>) -> Result<Option<String>, Problem> {
     use crate::server::{caller::answer, portal};
     answer(|caller| async move {
         if caller.looks_ahead() {
             return Err(Problem::Unavailable.into());
         }
-        portal::enter(&caller.state, &caller.session, &token).await?;
-        caller.lead_to(FIRST_PAGE);
-        Ok(())
+        let has_agreed = agreed.unwrap_or_default();
+        let somebody = portal::enter(&caller.state, &caller.session, &token, has_agreed).await?;
+        if somebody.is_none() {
+            caller.lead_to(FIRST_PAGE);
+        }
+        Ok(somebody.map(|user| user.name))
     })
     .await
 }

@@ -58,6 +58,22 @@ async fn a_way_in_can_be_gone_once_and_within_ten_minutes(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn who_is_signed_in_as_somebody_else_is_asked_first(pool: PgPool) {
+    let app = App::start(pool).await;
+    let host = Host::of(&app).await;
+    let browser = app.member("ada@example.com").await;
+    let path = way_in(&host, &host.account("grace", 40).await).await;
+    let page = browser.get(&path).await;
+    assert_eq!(page.url().path(), path, "it leads nowhere");
+    assert!(page.text().await.unwrap().contains("You are signed in as <strong>ada@example.com"));
+    assert!(browser.get("/credits").await.text().await.unwrap().contains("ada@example.com"), "still she");
+    let token = path.trim_start_matches("/portal/");
+    let agreed = browser.submit(&path, "enter_portal", &[("token", token), ("agreed", "true")]).await;
+    assert_eq!(agreed.url().path(), "/actions");
+    assert!(!agreed.text().await.unwrap().contains("ada@example.com"));
+}
+
+#[sqlx::test]
 async fn who_only_looks_ahead_does_not_use_a_way_in_up(pool: PgPool) {
     let app = App::start(pool).await;
     let host = Host::of(&app).await;
