@@ -1,14 +1,20 @@
 //! The demo: a member with a little history and an admin, so that there is something to see at once.
 
+use chrono::TimeDelta;
 use sqlx::Connection;
 
 use super::{
     AppState, Error,
     auth::Credentials,
     store::people::{self, Role},
+    subscriptions,
 };
 use crate::{
-    domain::{AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend, note::Description},
+    domain::{
+        AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend,
+        catalog::{Allowance, Plan},
+        note::Description,
+    },
     problem::Problem,
 };
 
@@ -17,7 +23,7 @@ pub const MEMBER: (&str, &str) = ("member@demo.example", "demo-member");
 pub const ADMIN: (&str, &str) = ("admin@demo.example", "demo-admin");
 
 const BONUS_CREDITS: i64 = 20;
-const BONUS_DAYS: i64 = 30;
+const BONUS_DAYS: u16 = 30;
 /// How often the member has run each of the catalog's first actions.
 const RUNS: [usize; 3] = [3, 2, 1];
 
@@ -56,16 +62,32 @@ async fn create(
 }
 
 async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error> {
+    let catalog = state.catalog();
+    let lasts = |days: u16| state.clock.now() + TimeDelta::days(days.into());
     let bonus = Grant {
         amount: Amount::try_from(BONUS_CREDITS).map_err(Error::internal)?,
         source: Source::Bonus,
         priority: Source::Bonus.default_priority(),
         effective_at: None,
-        expires_at: Some(state.clock.now() + chrono::TimeDelta::days(BONUS_DAYS)),
+        expires_at: Some(lasts(BONUS_DAYS)),
         description: Description::parse("Welcome bonus").map_err(Error::internal)?,
     };
     let mut acts = vec![Act::Grant(bonus)];
-    let catalog = state.catalog();
+    // An unlimited plan would leave nothing to see.
+    let is_shown = |plan: &&Plan| !plan.is_free() && plan.allowance != Allowance::Unlimited;
+    if let Some(plan) = catalog.plans.iter().find(is_shown) {
+        acts.push(Act::Subscribe(subscriptions::subscribe(&catalog, plan)));
+    }
+    if let Some(pack) = catalog.packs.first() {
+        acts.push(Act::Grant(Grant {
+            amount: pack.credits,
+            source: Source::Pack,
+            priority: pack.priority,
+            effective_at: None,
+            expires_at: pack.expires_days.map(lasts),
+            description: Description::parse(&*pack.title).map_err(Error::internal)?,
+        }));
+    }
     for (action, runs) in catalog.actions.iter().zip(RUNS) {
         // An action that is priced by unit has no price without a number of them.
         let Ok(charge) = action.price(None) else { continue };

@@ -26,7 +26,7 @@ pub struct Wanted {
 }
 
 /// A plan as it is agreed at the moment.
-pub fn terms(catalog: &Catalog, plan: &Plan) -> Terms {
+fn terms(catalog: &Catalog, plan: &Plan) -> Terms {
     Terms {
         plan: plan.key.clone(),
         allowance: plan.allowance,
@@ -37,10 +37,20 @@ pub fn terms(catalog: &Catalog, plan: &Plan) -> Terms {
     }
 }
 
+/// To be on a plan, from now until somebody ends it, and then on the one on which accounts begin.
+pub fn subscribe(catalog: &Catalog, plan: &Plan) -> Subscribe {
+    let fallback = catalog.default_plan().filter(|default| default.key != plan.key);
+    Subscribe {
+        terms: terms(catalog, plan),
+        anchor: None,
+        paid_until: None,
+        fallback: fallback.map(|plan| terms(catalog, plan)),
+    }
+}
+
 /// To be on the plan on which accounts begin, where there is one.
 pub fn first_plan(catalog: &Catalog) -> Option<Act> {
-    let terms = terms(catalog, catalog.default_plan()?);
-    Some(Act::Subscribe(Subscribe { terms, anchor: None, paid_until: None, fallback: None }))
+    catalog.default_plan().map(|plan| Act::Subscribe(subscribe(catalog, plan)))
 }
 
 /// Puts an account on a plan. What is so already stays so: it may be asked for again.
@@ -49,12 +59,10 @@ pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result
     let plan = catalog.plan(wanted.plan.as_str()).ok_or(Problem::UnknownPlan)?;
     let trial_end = || Some(state.clock.now() + TimeDelta::days(plan.trial_days?.into()));
     let trial_end = if wanted.is_trial { Some(trial_end().ok_or(Problem::NoTrial)?) } else { None };
-    let fallback = catalog.default_plan().filter(|default| default.key != plan.key);
     let act = Act::Subscribe(Subscribe {
-        terms: terms(&catalog, plan),
         anchor: trial_end.or(wanted.anchor),
         paid_until: trial_end.or(wanted.paid_until),
-        fallback: fallback.map(|plan| terms(&catalog, plan)),
+        ..subscribe(&catalog, plan)
     });
     carry_out(state, account, act).await
 }
