@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Account, AccountId, Act, Amount, Charge, Command, Credits, Grace, Grant, IdempotencyKey, Limits, Lot,
-    LotNumber, Priority, Refusal, Source, Spend, catalog::ActionKey, note::Description,
+    LotNumber, Priority, Refusal, Source, Spend, Terms,
+    catalog::{ActionKey, Allowance, PlanKey},
+    note::Description,
 };
 
 /// An account that has no history yet.
@@ -68,6 +70,18 @@ pub fn spend(action: &str, cost: i64) -> Spend {
     let action = ActionKey::try_from(action.to_owned()).unwrap();
     let charge = Charge { action: Some(action), units: None, cost: amount(cost) };
     Spend { charge, agreed: Some(amount(cost)), limits: Limits::default(), description: None }
+}
+
+/// A plan with three days of grace, of which nothing rolls over.
+pub fn terms(plan: &str, allowance: i64) -> Terms {
+    Terms {
+        plan: PlanKey::try_from(plan.to_owned()).unwrap(),
+        allowance: Allowance::Monthly(amount(allowance)),
+        rollover_cap: None,
+        priority: Priority(30),
+        grace_days: 3,
+        is_free: false,
+    }
 }
 
 pub fn command(account: &Account, name: &str, act: Act) -> Command {

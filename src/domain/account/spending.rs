@@ -59,8 +59,10 @@ impl Account {
     }
 
     pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
-        self.standing.unlimited_until.is_some_and(|until| at < until)
-            || self.subscription().is_some_and(|subscription| subscription.is_unlimited(at))
+        // A plan may have gone on, or ended, since the last entry.
+        let settled = self.settled(at);
+        settled.standing.unlimited_until.is_some_and(|until| at < until)
+            || settled.subscription().is_some_and(|subscription| subscription.is_unlimited(at))
     }
 
     /// What a spend of `cost` would do at `at`, to the letter; changes nothing.

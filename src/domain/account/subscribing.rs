@@ -27,7 +27,8 @@ impl Account {
         };
         let mut more = Credits::ZERO;
         if asked.terms.plan != current.terms.plan {
-            if asked.terms.allowance < current.terms.allowance {
+            // A period that is over, and was not paid for until now, is not to bring anything more.
+            if asked.terms.allowance < current.terms.allowance || now >= current.period.end {
                 after.next = Next::Change(asked.terms.clone());
             } else {
                 let allowance = asked.terms.allowance.credits();
@@ -82,21 +83,24 @@ impl Account {
         self.granting(Kind::Subscription(begun.into()), given, now)
     }
 
-    /// The allowance of the period that `after` begins, with what rolls over into it: of what is left, the newest.
+    /// The allowance of the period that `after` begins, with what rolls over into it: of what is left, the last to be
+    /// spent first.
     fn end_of_period(&self, after: Subscription, at: DateTime<Utc>) -> Change {
         let current = self.subscription().expect("only a subscription has a period");
         let mut room = if after.has_ended() { Credits::ZERO } else { after.terms.rolls_over() };
         let mut carried = Vec::new();
         for lot in self.lots_of(current).rev() {
-            if let Ok(amount) = Amount::try_from(lot.remaining.min(room).get()) {
-                room = room.less(amount.credits());
+            let amount = lot.remaining.min(room);
+            room = room.less(amount);
+            // One that is wholly held ends as well. No other entry says so, since nothing of it lapses now.
+            if amount > Credits::ZERO || lot.remaining == Credits::ZERO {
                 carried.push(Movement::of(lot.number, -amount.get()));
             }
         }
         let given = if after.has_ended() { Credits::ZERO } else { after.given };
         let kind = Kind::Renewal(after.into());
         let rolled: i64 = carried.iter().map(|movement| -movement.change).sum();
-        let Ok(amount) = Amount::try_from(given.get() + rolled) else { return Change::new(kind, Vec::new()) };
+        let Ok(amount) = Amount::try_from(given.get() + rolled) else { return Change::new(kind, carried) };
         match self.granting(kind.clone(), amount.credits(), at) {
             Ok(mut change) => {
                 // The new lot first: what it is granted is its first movement.
@@ -104,7 +108,10 @@ impl Account {
                 change
             }
             // An account that can hold no more is not given more.
-            Err(_) => Change::new(kind, Vec::new()),
+            Err(_) => {
+                carried.retain(|movement| movement.change == 0);
+                Change::new(kind, carried)
+            }
         }
     }
 
@@ -122,12 +129,12 @@ impl Account {
         self.opening(kind, opened, amount)
     }
 
-    /// The plan's lots of the subscription's period with credits remaining, in spend order.
+    /// The open lots of plan credits that end with those of the subscription's period, in spend order.
     fn lots_of(&self, subscription: &Subscription) -> impl DoubleEndedIterator<Item = &Lot> {
         self.lots().iter().filter(|lot| {
             lot.source == Source::Plan
                 && subscription.is_of_period(lot.expires_at)
-                && lot.remaining > Credits::ZERO
+                && lot.is_open()
                 && !lot.is_void
         })
     }

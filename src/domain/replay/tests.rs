@@ -42,7 +42,7 @@ pub fn read(entries: &[Entry]) -> Result<Replay, Violation> {
 }
 
 /// What is found first, and at which entry.
-fn verdict(entries: &[Entry]) -> (i64, Broken) {
+pub fn verdict(entries: &[Entry]) -> (i64, Broken) {
     let violation = read(entries).unwrap_err();
     (violation.version.unwrap().0, violation.what)
 }
@@ -57,7 +57,11 @@ fn edited(version: usize, edit: impl Fn(&mut Entry)) -> Vec<Entry> {
 /// The history with one entry changed by somebody who knows how balances and links are made, and makes
 /// them anew. Only the law itself can tell.
 fn forged(version: usize, edit: impl Fn(&mut Entry)) -> Vec<Entry> {
-    let mut entries = edited(version, edit);
+    relinked(edited(version, edit))
+}
+
+/// With balances and links made anew.
+pub fn relinked(mut entries: Vec<Entry>) -> Vec<Entry> {
     let (mut balance, mut chain) = (Credits::ZERO, Chain::START);
     for entry in &mut entries {
         entry.balance_before = balance;

@@ -13,17 +13,6 @@ const DAY: i64 = 86_400;
 const MONTH: i64 = 31 * DAY;
 const TWO_MONTHS: i64 = MONTH + 28 * DAY;
 
-fn terms(plan: &str, allowance: i64) -> Terms {
-    Terms {
-        plan: PlanKey::try_from(plan.to_owned()).unwrap(),
-        allowance: Allowance::Monthly(amount(allowance)),
-        rollover_cap: None,
-        priority: Priority(30),
-        grace_days: 3,
-        is_free: false,
-    }
-}
-
 fn free() -> Terms {
     Terms { is_free: true, ..terms("free", 5) }
 }
@@ -263,6 +252,16 @@ fn an_unlimited_plan_makes_use_unlimited_until_it_ends() {
 }
 
 #[test]
+fn an_unlimited_plan_goes_on_and_ends_whether_or_not_it_is_settled() {
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(unlimited_plan()));
+    assert!(account.is_unlimited(at(MONTH)));
+    done(&mut account, 1, unsubscribe(false));
+    assert!(account.is_unlimited(at(MONTH - 1)));
+    assert!(!account.is_unlimited(at(MONTH)));
+}
+
+#[test]
 fn a_trial_is_a_first_period_up_to_an_anchor_ahead() {
     let mut account = new_account();
     let trial = Subscribe {
@@ -278,6 +277,24 @@ fn a_trial_is_a_first_period_up_to_an_anchor_ahead() {
     assert_eq!(since(&account, 2), [("renewal", 100, 14 * DAY), ("expiry", -100, 14 * DAY)]);
     // From 29 January: February has no such day.
     assert_eq!(account.subscription().unwrap().period.end, at(14 * DAY + 30 * DAY));
+}
+
+#[test]
+fn periods_that_are_counted_from_the_31st_come_back_to_it_after_february() {
+    let mut account = new_account();
+    let january_31 = 16 * DAY;
+    let act = Subscribe {
+        terms: terms("pro", 100),
+        anchor: Some(at(january_31)),
+        paid_until: None,
+        fallback: None,
+    };
+    done(&mut account, 0, Act::Subscribe(act));
+    account.settle(at(100 * DAY));
+    let ends = since(&account, 1).into_iter().filter(|(kind, ..)| *kind == "renewal");
+    let days: Vec<i64> = ends.map(|(.., seconds)| (seconds - january_31) / DAY).collect();
+    // The last day of February, of March, and not yet that of April.
+    assert_eq!(days, [0, 28, 59]);
 }
 
 #[test]
@@ -299,6 +316,31 @@ fn what_a_hold_sets_aside_across_a_renewal_can_be_captured_after_it() {
     let capture = done(&mut account, MONTH + 60, capture(hold));
     assert_eq!(capture.held_change(), -40);
     assert_eq!(available(&account, MONTH + 60), 100);
+}
+
+#[test]
+fn a_lot_that_is_wholly_held_ends_with_its_period_too() {
+    let mut account = new_account();
+    done(&mut account, 0, paid(terms("pro", 100), MONTH));
+    let hold = done(&mut account, MONTH - 60, holding(100, 600)).version;
+    done(&mut account, MONTH - 30, paid(terms("pro", 100), TWO_MONTHS));
+    // Without the renewal, its credits would have lived on for the grace.
+    done(&mut account, MONTH + 60, release(hold));
+    assert_eq!(last(&account, 3)[0], ("renewal", MONTH, vec![(2, 100), (1, 0)]));
+    assert_eq!(last(&account, 1), [("expiry", MONTH + 60, vec![(1, -100)])]);
+    assert_eq!(available(&account, MONTH + 60), 100);
+}
+
+#[test]
+fn a_larger_plan_that_comes_with_a_late_payment_brings_nothing_for_the_period_that_is_over() {
+    let mut account = new_account();
+    done(&mut account, 0, paid(rolling(100, 2), MONTH));
+    let large = Terms { plan: PlanKey::try_from("large".to_owned()).unwrap(), ..rolling(300, 2) };
+    let late = MONTH + DAY;
+    done(&mut account, late, paid(large, TWO_MONTHS));
+    assert_eq!(since(&account, 1), [("subscription", 0, late), ("renewal", 300, late)]);
+    assert_eq!(state(&account, late), ("large".into(), SubscriptionState::Active));
+    assert_eq!(available(&account, late), 400);
 }
 
 #[test]
