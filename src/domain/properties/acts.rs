@@ -23,7 +23,8 @@ impl Model {
             Act::Adjust(adjust) => self.adjust(adjust, now),
             Act::Clawback(clawback) => self.clawback(clawback),
             Act::Reinstate(reinstate) => self.reinstate(reinstate, now),
-            Act::Subscribe(_) | Act::Unsubscribe(_) => unreachable!("no step asks for one yet"),
+            Act::Subscribe(subscribe) => self.subscribe(subscribe, now),
+            Act::Unsubscribe(unsubscribe) => self.unsubscribe(*unsubscribe, now),
             Act::Unlimited(Unlimited { until, reason }) => {
                 let draft = Draft::moving(Kind::Unlimited { until: *until }, Vec::new());
                 Ok(Draft { description: Some(reason.clone()), ..draft })
@@ -33,7 +34,7 @@ impl Model {
 
     /// A grant or an adjustment. Whatever its lot is good for later, it pays debt at once: there is no other
     /// entry in which it could.
-    fn opening(&self, kind: Kind, terms: Opened, amount: i128) -> Judged {
+    pub fn opening(&self, kind: Kind, terms: Opened, amount: i128) -> Judged {
         self.room_for(amount)?;
         let paid = amount.min(self.debt);
         let mut moves = vec![moved(terms.lot, amount)];
@@ -49,7 +50,7 @@ impl Model {
         fits.then_some(()).ok_or(Refusal::BalanceTooLarge)
     }
 
-    fn next_lot(&self) -> LotNumber {
+    pub fn next_lot(&self) -> LotNumber {
         LotNumber(self.lots.len() as i64 + 1)
     }
 

@@ -170,12 +170,14 @@ impl Stale {
 
 /// Everything that is written of one account.
 pub struct Tables {
-    standing: Standing,
+    pub standing: Standing,
     pub lots: BTreeMap<LotNumber, Lot>,
     pub holds: BTreeMap<Version, Hold>,
     pub entries: Vec<Arc<Entry>>,
     refunded: BTreeMap<Version, Credits>,
     clawed: BTreeMap<LotNumber, Clawed>,
+    /// Of months that are over.
+    pub usage: Vec<Usage>,
 }
 
 impl Tables {
@@ -187,6 +189,7 @@ impl Tables {
             entries: Vec::new(),
             refunded: BTreeMap::new(),
             clawed: BTreeMap::new(),
+            usage: Vec::new(),
         }
     }
 
@@ -266,6 +269,7 @@ impl Tables {
         }
         self.holds.extend(account.begun_holds().map(|hold| (hold.number, hold.clone())));
         self.entries.extend(journal.iter().cloned());
+        self.usage.extend(account.closed_usage().iter().cloned());
         self.standing = account.standing().clone();
         Ok(())
     }

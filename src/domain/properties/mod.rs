@@ -1,7 +1,7 @@
 //! What holds after any sequence of commands, tried with thousands of random ones against a second, naive
 //! keeping of the law ([`model`]).
 //!
-//! [`steps`] makes up the sequences, of what [`sizes`] gives, [`acts`] and [`model`] say what must come of them, [`trial`] compares,
+//! [`steps`] makes up the sequences, of what [`sizes`] gives, [`acts`], [`plans`] and [`model`] say what must come of them, [`trial`] compares,
 //! [`engine`] loads and writes an account as an engine does, [`tamper`] forges history, [`reach`] asks whether
 //! the sequences are worth anything, and [`found`] tells what they have found.
 
@@ -9,6 +9,7 @@ mod acts;
 mod engine;
 mod found;
 mod model;
+mod plans;
 mod reach;
 mod sizes;
 mod steps;
@@ -27,6 +28,7 @@ use self::{
 };
 use super::{
     account::Standing,
+    subscription::Next,
     testing::{amount, at, command, credits, lot, new_account, spend},
     *,
 };
@@ -67,6 +69,11 @@ fn full_account([room, debt, second]: [i64; 3]) -> Account {
 /// How many commands come in together, to which lane, and whether as many more come while they are written.
 type Batch = (usize, usize, bool);
 
+/// Sequences of both kinds: of seconds, and of months.
+fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![steps(&Sizes::everyday()), steps(&Sizes::monthly())]
+}
+
 fn batch() -> impl Strategy<Value = Batch> {
     (1..5usize, prop_oneof![9 => Just(0), 1 => Just(1)], any::<bool>())
 }
@@ -90,27 +97,79 @@ fn last_entry_at(account: &Account) -> DateTime<Utc> {
 /// At which something happens to the account by itself, in order.
 fn moments(account: &Account) -> Vec<DateTime<Utc>> {
     let ends = account.lots().iter().filter(|lot| lot.is_open()).filter_map(|lot| lot.expires_at);
+    let ends = ends.chain(account.subscription().and_then(Subscription::due_at));
     let mut moments: Vec<_> = account.holds().map(|hold| hold.until).chain(ends).collect();
     moments.sort_unstable();
     moments
+}
+
+/// What was run in which month, by the name of the action.
+fn counted(account: &Account) -> Vec<(DateTime<Utc>, Tally)> {
+    let months = account.closed_usage().iter().chain([&*account.standing().usage]);
+    let months = months.filter_map(|usage| Some((usage.month?.start, usage)));
+    let tallies =
+        |(start, usage): (_, &Usage)| usage.tallies.clone().into_iter().map(move |tally| (start, tally));
+    let mut counted: Vec<_> = months.flat_map(tallies).collect();
+    counted.sort_by_key(|(start, tally)| (*start, tally.action_name().to_owned()));
+    counted
 }
 
 proptest! {
     #![proptest_config(config(1_500))]
 
     #[test]
-    fn the_law_answers_like_its_model_and_the_books_agree(steps in steps(&Sizes::everyday())) {
+    fn the_law_answers_like_its_model_and_the_books_agree(steps in any_steps()) {
         let account = carried_out(&steps);
         let mut replay = Replay::new(account.id());
+        let mut used = Used::since(account.standing().opened_at);
         for entry in account.journal() {
             prop_assert_eq!(replay.read(entry), Ok(()));
+            used.read(entry);
         }
+        prop_assert_eq!(counted(&account), used.tallies().map(|(month, tally)| (month, tally.clone())).collect::<Vec<_>>());
         prop_assert_eq!(replay.compare_open(account.lots(), account.holds()), []);
         prop_assert_eq!(replay.chain(), account.standing().chain);
         prop_assert_eq!((replay.balance(), replay.held()), (account.balance(), account.held()));
         prop_assert_eq!((replay.debt(), replay.version()), (account.debt(), account.version()));
         prop_assert_eq!(replay.last_at(), account.standing().last_entry_at);
         prop_assert_eq!(replay.unlimited_until(), account.standing().unlimited_until);
+        prop_assert_eq!(replay.subscription(), account.subscription());
+    }
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    #[test]
+    fn a_renewal_brings_no_more_than_the_cap_and_touches_no_other_credits(steps in steps(&Sizes::monthly())) {
+        let account = carried_out(&steps);
+        let mut replay = Replay::new(account.id());
+        for entry in account.journal() {
+            let Kind::Renewal(after) = &entry.kind else {
+                prop_assert_eq!(replay.read(entry), Ok(()));
+                continue;
+            };
+            let before = replay.clone();
+            prop_assert_eq!(replay.read(entry), Ok(()));
+            let others = |replay: &Replay| {
+                let others = replay.lots().filter(|lot| lot.source != Source::Plan);
+                others.cloned().collect::<Vec<_>>()
+            };
+            prop_assert_eq!(others(&before), others(&replay));
+            let ends = |lot: &&Lot| lot.source == Source::Plan && lot.expires_at == Some(after.credits_until);
+            let left = replay.lots().filter(ends).filter(|lot| lot.is_active(entry.at));
+            let left: i64 = left.map(|lot| lot.remaining.get()).sum();
+            let cap = after.terms.rollover_cap.map_or(1, |cap| i64::from(cap.get()));
+            prop_assert!(after.has_ended() || left <= cap * after.terms.allowance.credits().get(), "{entry:?}");
+            // One follows the other without a gap, but for the end of one that came early, or after its grace.
+            let last = before.subscription().expect("it was in a period").clone();
+            if after.has_ended() || entry.cause.is_some() {
+                continue;
+            }
+            let due = if last.next == Next::End { last.period.end } else { last.due_at().expect("it was due") };
+            prop_assert_eq!(after.period.start, due, "{:?}", entry);
+            prop_assert!(last.period.start < after.period.start && after.period.start < after.period.end);
+        }
     }
 }
 
@@ -119,7 +178,7 @@ proptest! {
 
     #[test]
     fn an_account_that_is_written_and_loaded_again_answers_the_same(
-        steps in steps(&Sizes::everyday()),
+        steps in any_steps(),
         batches in vec(batch(), 60),
     ) {
         let (_, commands, _) = answered(&steps);
@@ -138,6 +197,8 @@ proptest! {
         let tables = engine.tables;
         prop_assert_eq!(&tables.entries, kept.journal());
         prop_assert!(tables.holds.values().eq(kept.holds()), "{:?}", tables.holds);
+        prop_assert_eq!(&tables.standing, kept.standing());
+        prop_assert_eq!(&tables.usage, kept.closed_usage());
         for lot in kept.lots() {
             prop_assert_eq!(tables.lots.get(&lot.number), Some(lot));
         }
@@ -145,7 +206,7 @@ proptest! {
 
     #[test]
     fn a_spend_comes_to_what_it_was_quoted(
-        steps in steps(&Sizes::everyday()),
+        steps in any_steps(),
         cost in 1..60i64,
         limits in limits(&Sizes::everyday()),
         pause in -80..200i64,
@@ -168,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn settling_late_is_settling_on_time(mut steps in steps(&Sizes::everyday()), visits in vec(0..100i32, 1..5)) {
+    fn settling_late_is_settling_on_time(mut steps in any_steps(), visits in vec(0..100i32, 1..5)) {
         // Who settles up to a moment has been there: a command from before it is another question.
         for step in &mut steps {
             step.pause = step.pause.abs();
@@ -187,9 +248,11 @@ proptest! {
             prop_assert_eq!(&decide(&mut late, command, *time), &answer);
             last = *time;
         }
-        let end = last + TimeDelta::days(2);
-        for moment in moments(&punctual).into_iter().filter(|moment| *moment <= end) {
-            punctual.settle(moment);
+        let end = last + TimeDelta::days(100);
+        while last < end {
+            let next = moments(&punctual).into_iter().find(|moment| last < *moment);
+            last = next.map_or(end, |next| next.min(end));
+            punctual.settle(last);
         }
         late.settle(end);
         prop_assert_eq!(late.journal(), punctual.journal());
@@ -215,7 +278,7 @@ proptest! {
 
     #[test]
     fn whatever_is_changed_in_history_is_found(
-        steps in steps(&Sizes::everyday()),
+        steps in any_steps(),
         number in any::<i64>().prop_filter("a change", |number| *number as i16 != 0),
         other in any::<Index>(),
     ) {

@@ -3,7 +3,8 @@
 //! It was written from the prose of `domain` alone, before anybody looked at how `account` does it. It keeps
 //! every lot that there ever was and every entry, counts in numbers that cannot overflow, and works out
 //! everything else (what is available, what was refunded, how often the account was used) anew whenever it
-//! is asked for it. [`acts`](super::acts) says what it makes of each command.
+//! is asked for it. [`acts`](super::acts) says what it makes of each command, [`plans`](super::plans) what of
+//! subscriptions.
 
 use chrono::{DateTime, Datelike, DurationRound, SubsecRound, TimeDelta, Utc};
 
@@ -23,6 +24,9 @@ pub struct Model {
     pub holds: Vec<Parked>,
     pub debt: i128,
     pub unlimited_until: Option<DateTime<Utc>>,
+    pub subscription: Option<Subscription>,
+    /// From when the months of its usage are counted.
+    pub opened_at: DateTime<Utc>,
     /// What has to be written, but for the links: these stay 0.
     pub entries: Vec<Entry>,
 }
@@ -70,11 +74,13 @@ pub struct Draft {
     pub debt_change: i128,
     pub description: Option<Description>,
     pub clawed: Option<(LotNumber, Back)>,
+    /// Lots that end with the entry, earlier than they would have, if anything is left in them.
+    pub ends: Vec<LotNumber>,
 }
 
 impl Model {
     /// An account that begins with these lots.
-    pub fn with(id: AccountId, lots: &[Lot]) -> Self {
+    pub fn with(id: AccountId, opened_at: DateTime<Utc>, lots: &[Lot]) -> Self {
         let parcel = |lot: &Lot| Parcel {
             number: lot.number,
             source: lot.source,
@@ -90,7 +96,16 @@ impl Model {
             clawed: Back::default(),
         };
         let lots = lots.iter().map(parcel).collect();
-        Self { id, lots, holds: Vec::new(), debt: 0, unlimited_until: None, entries: Vec::new() }
+        Self {
+            id,
+            lots,
+            holds: Vec::new(),
+            debt: 0,
+            unlimited_until: None,
+            subscription: None,
+            opened_at,
+            entries: Vec::new(),
+        }
     }
 
     /// What a command comes to: the entry that answers it and whether that is an answer given before.
@@ -133,32 +148,34 @@ impl Model {
 
     /// Goes through all the moments at which something ends, up to `now`, and writes down what does.
     pub fn settle(&mut self, now: DateTime<Utc>) {
-        let ends = self.lots.iter().filter_map(|lot| lot.to);
-        let mut moments: Vec<_> = self.holds.iter().map(|hold| hold.until).chain(ends).collect();
         // What was settled once stays settled: nothing is dated before the last entry.
-        moments.retain(|moment| *moment < now && self.last_at().is_none_or(|last| last < *moment));
-        moments.push(now);
-        moments.sort_unstable();
-        for moment in moments {
+        let mut passed = self.last_at();
+        loop {
+            let ends = self.lots.iter().filter_map(|lot| lot.to).chain(self.end_of_period());
+            let moments = self.holds.iter().map(|hold| hold.until).chain(ends);
+            let next = moments.filter(|moment| passed.is_none_or(|passed| passed < *moment)).min();
+            let moment = next.map_or(now, |next| next.min(now));
             while let Some(draft) = self.due(moment) {
                 self.write(draft, moment);
             }
+            if moment == now {
+                return;
+            }
+            passed = Some(moment);
         }
     }
 
-    /// What happens next of what happens at this moment. Credits that come back to a lot that has ended already
-    /// end at once; then holds run out, and give back to lots that are only about to lapse.
+    /// What happens next of what is due at this moment: what was due first. Of one moment, holds run out, and give
+    /// back to lots that are only about to lapse; then the period is over, and takes from them.
     fn due(&self, moment: DateTime<Utc>) -> Option<Draft> {
-        let filled = || self.lots.iter().filter(|lot| lot.remaining > 0);
-        let before = |lot: &&Parcel| lot.is_void || lot.to.is_some_and(|to| to < moment);
-        let order = |lot: &&Parcel| (lot.to.filter(|_| !lot.is_void), lot.number);
-        if let Some(lot) = filled().filter(before).min_by_key(order) {
-            return Some(lot.ending());
-        }
-        if let Some(hold) = self.holds.iter().find(|hold| hold.until <= moment) {
-            return Some(self.release(hold));
-        }
-        filled().find(|lot| lot.has_ended(moment)).map(Parcel::ending)
+        let ended = self.lots.iter().filter(|lot| lot.remaining > 0 && lot.has_ended(moment));
+        let run_out = self.holds.iter().filter(|hold| hold.until <= moment);
+        let over = self.end_of_period().filter(|over| *over <= moment);
+        // What comes back to a void lot is due at once.
+        let ended = ended.map(|lot| ((lot.to.filter(|_| !lot.is_void), 2, lot.number.0), lot.ending()));
+        let run_out = run_out.map(|hold| ((Some(hold.until), 0, hold.number.0), self.release(hold)));
+        let over = over.map(|over| ((Some(over), 1, 0), self.renewal(moment)));
+        ended.chain(run_out).chain(over).min_by_key(|(place, _)| *place).map(|(_, draft)| draft)
     }
 
     pub fn release(&self, hold: &Parked) -> Draft {
@@ -193,7 +210,16 @@ impl Model {
                 self.holds.retain(|open| open.number != *hold)
             }
             Kind::Unlimited { until } => self.unlimited_until = Some(*until),
+            Kind::Subscription(after) | Kind::Renewal(after) => {
+                self.subscription = Some(Subscription::clone(after))
+            }
             _ => {}
+        }
+        for number in draft.ends {
+            let lot = self.lot_mut(number);
+            if lot.remaining + lot.held > 0 {
+                lot.to = Some(at);
+            }
         }
         if let Some((lot, clawed)) = draft.clawed {
             self.lot_mut(lot).clawed = clawed;
@@ -245,7 +271,7 @@ impl Model {
     }
 
     pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {
-        self.unlimited_until.is_some_and(|until| at < until)
+        self.unlimited_until.is_some_and(|until| at < until) || self.is_on_unlimited_plan(at)
     }
 
     /// Takes so much in spend order, as far as there is any.
@@ -338,17 +364,23 @@ impl Back {
 
 impl Draft {
     pub fn moving(kind: Kind, moves: Vec<Movement>) -> Self {
-        Self { kind, moves, opened: None, debt_change: 0, description: None, clawed: None }
+        Self { kind, moves, opened: None, debt_change: 0, description: None, clawed: None, ends: Vec::new() }
     }
 
     /// All that it would write but for the time of the entry itself.
     fn times(&self) -> impl Iterator<Item = DateTime<Utc>> {
         let lot = self.opened.map(|opened| [Some(opened.effective_at), opened.expires_at]);
-        lot.into_iter().flatten().chain([self.kind.until()]).flatten()
+        let agreed = self.kind.subscription().map(|after| {
+            let Subscription { anchor, period, credits_until, paid_until, ended_at, .. } = after;
+            let sure = [*anchor, period.start, period.end, *credits_until];
+            [sure.map(Some).as_slice(), &[*paid_until, *ended_at]].concat()
+        });
+        let agreed = agreed.into_iter().flatten();
+        lot.into_iter().flatten().chain([self.kind.until()]).chain(agreed).flatten()
     }
 }
 
-fn has_four_digits(time: DateTime<Utc>) -> bool {
+pub fn has_four_digits(time: DateTime<Utc>) -> bool {
     (1..=9_999).contains(&time.year())
 }
 

@@ -63,6 +63,26 @@ const EVERYDAY: [(&str, usize); 44] = [
     ("clawback unchanged", 150),
 ];
 
+/// The same of months and years.
+const MONTHLY: [(&str, usize); 16] = [
+    ("subscription", 1_400),
+    ("renewal", 850),
+    ("plan begun", 400),
+    ("end asked for", 90),
+    ("smaller plan", 450),
+    ("larger plan", 120),
+    ("plan goes on", 300),
+    ("plan ended", 100),
+    ("plan ended at once for the free one", 25),
+    ("late and free", 2),
+    ("renewal of what was paid late", 10),
+    ("rollover", 400),
+    ("renewal without rollover", 330),
+    ("subscription unchanged", 14),
+    ("not subscribed", 80),
+    ("free spend", 40),
+];
+
 /// The same of accounts that are nearly full.
 const EXTREME: [(&str, usize); 9] = [
     ("balance too large", 300),
@@ -99,6 +119,11 @@ fn assert_reached(least: &[(&str, usize)], begin: impl Fn() -> Account, sizes: &
 #[test]
 fn the_random_sequences_reach_every_outcome() {
     assert_reached(&EVERYDAY, new_account, &Sizes::everyday());
+}
+
+#[test]
+fn the_sequences_of_months_reach_every_turn_of_a_subscription() {
+    assert_reached(&MONTHLY, new_account, &Sizes::monthly());
 }
 
 #[test]

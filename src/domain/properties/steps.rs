@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Months, TimeDelta, Utc};
 use proptest::{option, prelude::*, sample::Index};
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
         *,
     },
     model::{Model, Parcel},
-    sizes::{Sizes, When, fine, limits},
+    sizes::{Sizes, When, fine, free, limits, plans},
 };
 
 /// One command of a sequence, and how long after the one before it comes in.
@@ -55,6 +55,17 @@ enum Wish {
     Clawback(Pick, Part, WhenSpent),
     Reinstate(Pick, Part),
     Unlimited(When),
+    Subscribe { terms: Terms, anchor: Option<When>, paid: Paid, has_fallback: bool },
+    Unsubscribe { at_once: bool },
+}
+
+/// Until when a subscription is paid for.
+#[derive(Clone, Debug)]
+enum Paid {
+    Open,
+    Until(When),
+    /// Exactly until the end of the period, or so many months later.
+    Periods(u32),
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +126,21 @@ fn wishes(sizes: &Sizes) -> impl Strategy<Value = Wish> + use<> {
     let lives = lives.prop_map(|life| HoldLife::try_from(life).expect("from a second to a day"));
     let when_spent = prop_oneof![Just(WhenSpent::Debt), Just(WhenSpent::Forgive)];
     let part = || option::weighted(0.7, parts());
-    prop_oneof![
+    let paid = prop_oneof![
+        2 => Just(Paid::Open),
+        2 => sizes.paid.clone().prop_map(Paid::Until),
+        4 => (0..3u32).prop_map(Paid::Periods),
+    ];
+    let subscribe = (plans(sizes), option::weighted(0.4, sizes.anchors.clone()), paid, any::<bool>());
+    let subscribe = subscribe.prop_map(|(terms, anchor, paid, has_fallback)| Wish::Subscribe {
+        terms,
+        anchor,
+        paid,
+        has_fallback,
+    });
+    let unsubscribe = proptest::bool::weighted(0.3).prop_map(|at_once| Wish::Unsubscribe { at_once });
+    let about_plans = prop_oneof![6 => subscribe, 1 => unsubscribe];
+    let about_credits = prop_oneof![
         30 => grants.prop_map(|(number, priority, starts, ends)| Wish::Grant { number, priority, starts, ends }),
         24 => prices(sizes).prop_map(Wish::Spend),
         28 => (prices(sizes), lives).prop_map(|(price, life)| Wish::Hold(price, life)),
@@ -128,26 +153,18 @@ fn wishes(sizes: &Sizes) -> impl Strategy<Value = Wish> + use<> {
         16 => (picks(), parts(), when_spent).prop_map(|(lot, part, when)| Wish::Clawback(lot, part, when)),
         12 => (picks(), parts()).prop_map(|(lot, part)| Wish::Reinstate(lot, part)),
         2 => ends.prop_map(Wish::Unlimited),
-    ]
+    ];
+    prop_oneof![100 - sizes.subscribing => about_credits, sizes.subscribing => about_plans]
 }
 
-/// Sequences in which time mostly goes forward, now and then by hours, but also back: a little, about as
-/// far as the slack, or well beyond it.
 pub fn steps(sizes: &Sizes) -> impl Strategy<Value = Vec<Step>> + use<> {
-    let pauses = prop_oneof![
-        90 => 0..40i64,
-        8 => -30..0i64,
-        2 => -70..-50i64,
-        1 => Just(-100i64),
-        3 => 3_000..90_000i64,
-    ];
     let origins = prop_oneof![
         80 => Just(Origin::New),
         10 => any::<Index>().prop_map(Origin::Again),
         5 => any::<Index>().prop_map(Origin::Repriced),
         5 => any::<Index>().prop_map(Origin::Reused),
     ];
-    let step = (fine(pauses), origins, wishes(sizes), any::<bool>());
+    let step = (sizes.pauses.clone(), origins, wishes(sizes), any::<bool>());
     let step = step.prop_map(|(pause, origin, wish, has_notes)| Step { pause, origin, wish, has_notes });
     proptest::collection::vec(step, 1..60)
 }
@@ -190,6 +207,10 @@ fn repriced(mut command: Command) -> Command {
         }
         Act::Refund(refund) => refund.grace = Some(grace(30)),
         Act::Clawback(clawback) => clawback.when_spent = WhenSpent::Forgive,
+        Act::Subscribe(subscribe) => {
+            subscribe.terms.grace_days = 9;
+            subscribe.fallback = None;
+        }
         _ => {}
     }
     command
@@ -242,6 +263,24 @@ impl Wish {
                 Act::Reinstate(Reinstate { lot, total: credits(total), reason })
             }
             Self::Unlimited(until) => Act::Unlimited(Unlimited { until: until.after(now), reason }),
+            Self::Subscribe { terms, anchor, paid, has_fallback } => Act::Subscribe(Subscribe {
+                terms: terms.clone(),
+                anchor: anchor.map(|when| when.after(now)),
+                paid_until: paid.until(model, now),
+                fallback: has_fallback.then(free),
+            }),
+            Self::Unsubscribe { at_once } => Act::Unsubscribe(Unsubscribe { at_once: *at_once }),
+        }
+    }
+}
+
+impl Paid {
+    fn until(&self, model: &Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let end = model.subscription.as_ref().map(|current| current.period.end);
+        match self {
+            Self::Open => None,
+            Self::Until(when) => Some(when.after(now)),
+            Self::Periods(more) => end.unwrap_or(now).checked_add_months(Months::new(*more)),
         }
     }
 }

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::super::{
-    catalog::{ActionKey, Units},
+    catalog::{ActionKey, Allowance, PlanKey, RolloverCap, Units},
     entry::{Cause, Opened},
     note::{Description, Metadata, Reference},
+    subscription::Next,
     testing::amount,
     *,
 };
@@ -17,7 +18,7 @@ use super::super::{
 /// leave an entry as it is, where that has no such field.
 pub type Change = (&'static str, fn(&mut Entry, i64));
 
-pub const CHANGES: [Change; 27] = [
+pub const CHANGES: [Change; 40] = [
     ("account", |entry, number| entry.account = AccountId::from(Uuid::from_u64_pair(number as u64, 7))),
     ("version", |entry, number| entry.version.0 = entry.version.0.wrapping_add(number)),
     ("time", |entry, number| entry.at = moved(entry.at, number)),
@@ -62,6 +63,53 @@ pub const CHANGES: [Change; 27] = [
     }),
     ("what is owed", |entry, number| entry.debt_change = entry.debt_change.wrapping_add(number)),
     ("fact of the kind", fact),
+    ("plan", |entry, number| terms(entry, |terms| terms.plan = plan(number))),
+    ("allowance", |entry, number| {
+        terms(entry, |terms| {
+            terms.allowance = match terms.allowance {
+                Allowance::Monthly(_) if number % 5 == 0 => Allowance::Unlimited,
+                _ => Allowance::Monthly(amount(number.unsigned_abs() as i64 % 1_000 + 1)),
+            }
+        });
+    }),
+    ("rollover cap", |entry, number| {
+        terms(entry, |terms| terms.rollover_cap = RolloverCap::try_from(number % 9).ok());
+    }),
+    ("priority of the plan", |entry, number| terms(entry, |terms| terms.priority.0 ^= number as i16)),
+    ("days of grace", |entry, number| terms(entry, |terms| terms.grace_days ^= number as u16)),
+    ("whether the plan is free", |entry, _| terms(entry, |terms| terms.is_free ^= true)),
+    ("anchor", |entry, number| subscription(entry, |after| after.anchor = moved(after.anchor, number))),
+    ("start of the period", |entry, number| {
+        subscription(entry, |after| after.period.start = moved(after.period.start, number));
+    }),
+    ("end of the credits", |entry, number| {
+        subscription(entry, |after| after.credits_until = moved(after.credits_until, number));
+    }),
+    ("what was given", |entry, number| subscription(entry, |after| after.given = credits(number))),
+    ("until when it is paid for, and when it ended", |entry, number| {
+        subscription(entry, |after| {
+            let time = if number % 2 == 0 { &mut after.paid_until } else { &mut after.ended_at };
+            *time = time.map_or(Some(moved(after.anchor, number)), |time| Some(moved(time, number)));
+        });
+    }),
+    ("what comes next", |entry, number| {
+        subscription(entry, |after| {
+            after.next = match number % 3 {
+                0 => Next::Renew,
+                1 => Next::End,
+                _ => Next::Change(Terms { plan: plan(number), ..after.terms.clone() }),
+            }
+        });
+    }),
+    ("what follows", |entry, number| {
+        subscription(entry, |after| {
+            after.fallback = match after.fallback.take() {
+                Some(_) if number % 2 == 0 => None,
+                Some(terms) => Some(Terms { plan: plan(number), ..terms }),
+                None => Some(after.terms.clone()),
+            }
+        });
+    }),
     ("description", |entry, number| entry.description = Description::parse(format!("No. {number}")).ok()),
     ("reference", |entry, number| entry.reference = Reference::parse(format!("no-{number}")).ok()),
     ("metadata", |entry, number| entry.metadata = Metadata::parse(format!("{{ \"no\": {number} }}")).ok()),
@@ -124,6 +172,20 @@ fn movement(entry: &mut Entry, number: i64, field: fn(&mut Movement) -> &mut i64
     if let Some(field) = entry.movements.get_mut(place).map(field) {
         *field = field.wrapping_add(number);
     }
+}
+
+fn subscription(entry: &mut Entry, change: impl FnOnce(&mut Subscription)) {
+    if let Kind::Subscription(after) | Kind::Renewal(after) = &mut entry.kind {
+        change(Arc::make_mut(after));
+    }
+}
+
+fn terms(entry: &mut Entry, change: impl FnOnce(&mut Terms)) {
+    subscription(entry, |after| change(&mut after.terms));
+}
+
+fn plan(number: i64) -> PlanKey {
+    PlanKey::try_from(format!("p{}", number.unsigned_abs())).expect("a plan's name")
 }
 
 fn opened(entry: &mut Entry, change: impl FnOnce(&mut Opened)) {

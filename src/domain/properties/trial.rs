@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::{
     super::{
+        subscription::Next,
         testing::{amount, at, credits, name_of},
         *,
     },
@@ -36,7 +37,7 @@ impl Trial {
     pub fn of(account: Account) -> Self {
         let mut lots = account.lots().to_vec();
         lots.sort_by_key(|lot| lot.number);
-        let mut model = Model::with(account.id(), &lots);
+        let mut model = Model::with(account.id(), account.standing().opened_at, &lots);
         model.debt = account.debt().get().into();
         Self { account, model, asked: Vec::new(), clock: at(0), refused: Vec::new() }
     }
@@ -89,6 +90,10 @@ impl Trial {
         assert_eq!(account.lots(), lots, "the lots, in spend order");
         let holds: Vec<Hold> = model.holds.iter().map(hold).collect();
         assert!(account.holds().eq(&holds), "the holds, oldest first");
+        assert_eq!(account.subscription(), model.subscription.as_ref(), "the subscription");
+        let counted = account.closed_usage().iter().chain([&*account.standing().usage]);
+        let counted: Vec<_> = counted.filter(|usage| usage.month.is_some()).cloned().collect();
+        assert_eq!(counted, model.usage(), "what was run, month by month");
         for lot in &model.lots {
             let Clawed { taken, owed, forgiven } = account.clawed(lot.number);
             let clawed = [taken, owed, forgiven].map(|part| i128::from(part.get()));
@@ -130,6 +135,9 @@ impl Trial {
         let mut see = |what| *seen.entry(what).or_default() += 1;
         for entry in &self.model.entries[written..] {
             see(entry.kind.as_str());
+            if let Some(after) = entry.kind.subscription() {
+                see(name_of_turn(entry, after));
+            }
             match entry.kind {
                 Kind::Release { .. } if entry.cause.is_none() => see("hold ran out"),
                 Kind::Void if entry.cause.is_none() => see("refund to a void lot"),
@@ -172,6 +180,25 @@ fn name_of_capture(entry: &Entry) -> &'static str {
         Ordering::Less => "capture of a part",
         Ordering::Equal => "capture of all",
         Ordering::Greater => "capture of more",
+    }
+}
+
+/// What a subscription's entry is about, as far as the entry itself says it.
+fn name_of_turn(entry: &Entry, after: &Subscription) -> &'static str {
+    let takes = |part: &Movement| part.change < 0 && entry.opened.is_none_or(|opened| opened.lot != part.lot);
+    let is_new = after.period.start == entry.at;
+    match &entry.kind {
+        Kind::Subscription(_) if is_new => "plan begun",
+        Kind::Subscription(_) if after.next == Next::End => "end asked for",
+        Kind::Subscription(_) if matches!(after.next, Next::Change(_)) => "smaller plan",
+        Kind::Subscription(_) if entry.opened.is_some() => "larger plan",
+        Kind::Subscription(_) => "plan goes on",
+        _ if after.ended_at.is_some() => "plan ended",
+        _ if entry.cause.is_some() => "plan ended at once for the free one",
+        _ if after.terms.is_free && !is_new => "late and free",
+        _ if !is_new => "renewal of what was paid late",
+        _ if entry.movements.iter().any(takes) => "rollover",
+        _ => "renewal without rollover",
     }
 }
 
