@@ -6,7 +6,7 @@
 //! number of its microseconds since 1970; a text is the number of its bytes and then its UTF-8; an optional
 //! field is one byte, 1 or 0, and the field only after a 1. The order of the fields is that of
 //! [`Chain::after`]; how a lot stands with clawbacks, or the subscription,
-//! ends the entries of these alone.
+//! ends the entries of these alone. A yes is the number 1, a no is 0.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -184,7 +184,11 @@ mod tests {
         catalog::Units,
         entry::{Cause, Opened},
         note::{Description, Metadata, Reference},
-        testing::{at, credits, new_account, reason, spend},
+        testing::{at, credits, new_account, reason, spend, terms},
+    };
+    use crate::domain::{
+        Period,
+        catalog::{PlanKey, RolloverCap},
     };
 
     fn entry(kind: Kind) -> Entry {
@@ -241,6 +245,35 @@ mod tests {
         Clawed { taken: credits(1), owed: credits(2), forgiven: credits(3) }
     }
 
+    /// One that says everything which a subscription can say.
+    fn subscription() -> Subscription {
+        let capped = Terms { rollover_cap: RolloverCap::try_from(2).ok(), ..terms("pro", 100) };
+        Subscription {
+            terms: capped,
+            anchor: at(-9),
+            period: Period { start: at(0), end: at(60) },
+            credits_until: at(70),
+            given: credits(100),
+            paid_until: Some(at(60)),
+            next: Next::Change(terms("small", 5)),
+            fallback: Some(Terms { allowance: Allowance::Unlimited, is_free: true, ..terms("free", 1) }),
+            ended_at: Some(at(80)),
+        }
+    }
+
+    /// The same with none of what may be left out.
+    fn plain_subscription() -> Subscription {
+        let terms = terms("pro", 100);
+        Subscription {
+            terms,
+            paid_until: None,
+            next: Next::Renew,
+            fallback: None,
+            ended_at: None,
+            ..subscription()
+        }
+    }
+
     /// One entry of every shape.
     fn entries() -> Vec<Entry> {
         let (about, until) = (Version(2), at(60));
@@ -260,6 +293,8 @@ mod tests {
             owing(-4, Kind::Reinstatement(clawed())),
             entry(Kind::Unlimited { until }),
             talkative(),
+            entry(Kind::Subscription(plain_subscription().into())),
+            entry(Kind::Renewal(subscription().into())),
         ]
     }
 
@@ -289,6 +324,8 @@ mod tests {
             "780cb72d8895891c6b1184eb7a721421d5f5cf9c139e64455c965fa81e06de8b",
             "049a6a116976d3145286811294a491a9c1e3008980c5156e9814c74411bc008f",
             "21cb2d2c6e56283a7bf08d5ba1ad6573b69a3e1811af7d1371be0d290eda2e52",
+            "1546a6e7e321dd813b0a5bdce727f74f1415bde44140ba1ce5223010f5671c39",
+            "16a53bd0329162254175b2f9367f339924e02ecea6b0cb198c51321afeded3b4",
         ];
         let made: Vec<String> = entries().iter().map(|entry| hex(Chain::START.after(entry))).collect();
         assert_eq!(made, known);
@@ -362,6 +399,56 @@ mod tests {
         let mut seen = BTreeSet::from([hex(Chain::START.after(&talkative()))]);
         for entry in &edited {
             assert!(seen.insert(hex(Chain::START.after(entry))), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_subscription_says_can_change_unnoticed() {
+        let other = || Some(terms("other", 7));
+        let edits: [fn(&mut Subscription); 15] = [
+            |after| after.terms.plan = PlanKey::try_from("max".to_owned()).unwrap(),
+            |after| after.terms.allowance = terms("pro", 101).allowance,
+            |after| after.terms.allowance = Allowance::Unlimited,
+            |after| after.terms.rollover_cap = RolloverCap::try_from(3).ok(),
+            |after| after.terms.priority.0 = 31,
+            |after| after.terms.grace_days = 4,
+            |after| after.terms.is_free = true,
+            |after| after.anchor = at(-8),
+            |after| after.period.start = at(1),
+            |after| after.period.end = at(61),
+            |after| after.credits_until = at(71),
+            |after| after.given = credits(101),
+            |after| after.paid_until = Some(at(59)),
+            |after| after.next = Next::End,
+            |after| after.ended_at = Some(at(81)),
+        ];
+        let hash =
+            |after: &Subscription| hex(Chain::START.after(&entry(Kind::Renewal(after.clone().into()))));
+        for whole in [subscription(), plain_subscription()] {
+            let mut seen = BTreeSet::from([hash(&whole)]);
+            for edit in edits {
+                let mut edited = whole.clone();
+                edit(&mut edited);
+                assert!(seen.insert(hash(&edited)), "{edited:?}");
+            }
+            for terms in [other(), whole.fallback.is_none().then(|| terms("pro", 100))].into_iter().flatten()
+            {
+                let change = Subscription { next: Next::Change(terms.clone()), ..whole.clone() };
+                assert!(seen.insert(hash(&change)), "{change:?}");
+                let follows = Subscription { fallback: Some(terms), ..whole.clone() };
+                assert!(seen.insert(hash(&follows)), "{follows:?}");
+            }
+        }
+        let without: [fn(&mut Subscription); 4] = [
+            |after| after.terms.rollover_cap = None,
+            |after| after.paid_until = None,
+            |after| after.fallback = None,
+            |after| after.ended_at = None,
+        ];
+        for edit in without {
+            let mut edited = subscription();
+            edit(&mut edited);
+            assert_ne!(hash(&edited), hash(&subscription()), "{edited:?}");
         }
     }
 

@@ -207,3 +207,56 @@ impl Terms {
         Credits::try_from(most).unwrap_or_default().less(allowance.credits())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::*;
+
+    const DAY: i64 = 86_400;
+    const MONTH: i64 = 31 * DAY;
+
+    fn begun(paid_until: Option<DateTime<Utc>>) -> Subscription {
+        Subscription::begin(terms("pro", 100), at(0), paid_until, None, at(0)).unwrap()
+    }
+
+    #[test]
+    fn a_subscription_is_active_in_its_period_past_due_in_its_grace_canceled_or_ended() {
+        let paid = begun(Some(at(MONTH)));
+        assert_eq!(paid.state(at(0)), SubscriptionState::Active);
+        assert_eq!(paid.state(at(MONTH - 1)), SubscriptionState::Active);
+        assert_eq!(paid.state(at(MONTH)), SubscriptionState::PastDue);
+        let canceled = Subscription { next: Next::End, ..paid.clone() };
+        assert_eq!(canceled.state(at(0)), SubscriptionState::Canceled);
+        let ended = paid.ended(at(5));
+        assert_eq!((ended.ended_at, ended.due_at()), (Some(at(5)), None));
+        assert_eq!(ended.state(at(0)), SubscriptionState::Ended);
+    }
+
+    #[test]
+    fn something_becomes_of_it_at_the_end_of_its_period_or_of_its_grace() {
+        assert_eq!(begun(None).due_at(), Some(at(MONTH)));
+        assert_eq!(begun(Some(at(MONTH + 1))).due_at(), Some(at(MONTH)));
+        let last = begun(Some(at(MONTH)));
+        assert_eq!((last.due_at(), last.credits_until), (Some(at(MONTH + 3 * DAY)), at(MONTH + 3 * DAY)));
+        assert_eq!(Subscription { next: Next::End, ..last }.due_at(), Some(at(MONTH)));
+    }
+
+    #[test]
+    fn none_begins_in_the_last_month_of_time() {
+        assert_eq!(Subscription::begin(terms("pro", 1), at(0), None, None, moment::LAST), None);
+    }
+
+    #[test]
+    fn what_rolls_over_is_the_cap_without_the_new_allowance_and_no_more_than_a_lot_can_have() {
+        let capped = |allowance, cap| {
+            let terms = Terms { rollover_cap: RolloverCap::try_from(cap).ok(), ..terms("pro", allowance) };
+            terms.rolls_over().get()
+        };
+        assert_eq!([capped(100, 0), capped(100, 1), capped(100, 2), capped(100, 3)], [0, 0, 100, 200]);
+        let most = Amount::MAX.get();
+        assert_eq!([capped(most, 2), capped(most - 5, 100)], [0, 5]);
+        let unlimited = Terms { allowance: Allowance::Unlimited, ..terms("pro", 1) };
+        assert_eq!(unlimited.rolls_over(), Credits::ZERO);
+    }
+}

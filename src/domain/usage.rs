@@ -63,3 +63,38 @@ impl Usage {
         Self { month: Period::around(anchor, at), tallies: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        catalog::Units,
+        testing::{at, spend},
+    };
+
+    const MONTH: i64 = 31 * 86_400;
+
+    #[test]
+    fn a_month_that_is_over_is_handed_out_and_the_next_one_begins_with_nothing() {
+        let mut usage = Usage::default();
+        let (render, paint) = (spend("render", 1).charge, spend("paint", 1).charge);
+        let by_unit = Charge { units: Units::try_from(7).ok(), ..render.clone() };
+        let told = |usage: &Usage| {
+            let tallies = usage.tallies.iter();
+            let told = tallies
+                .map(|tally| (tally.action_name().to_owned(), tally.count, tally.units, tally.credits));
+            (usage.month.map(|month| month.start), told.collect::<Vec<_>>())
+        };
+        for (charge, credits, seconds) in [(&render, 3, 0), (&paint, 2, 1), (&by_unit, 4, MONTH - 1)] {
+            assert_eq!(usage.count(charge, credits, at(seconds), at(0)), None);
+        }
+        let first = usage.count(&paint, 5, at(MONTH), at(0)).unwrap();
+        let run = vec![("render".to_owned(), 2, 7, 7), ("paint".to_owned(), 1, 0, 2)];
+        assert_eq!(told(&first), (Some(at(0)), run));
+        assert_eq!(told(&usage), (Some(at(MONTH)), vec![("paint".to_owned(), 1, 0, 5)]));
+        // Months in which nothing was run are not there.
+        let second = usage.count(&render, 1, at(5 * MONTH), at(0)).unwrap();
+        assert_eq!(second.month.map(|month| month.start), Some(at(MONTH)));
+        assert!(usage.month.is_some_and(|month| month.start <= at(5 * MONTH) && at(5 * MONTH) < month.end));
+    }
+}

@@ -6,25 +6,72 @@ use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 use scrip::domain::{
     AccountId, Act, Adjust, Adjustment, Amount, Capture, Charge, Clawback, Command, Credits, Entry, Grace,
     Grant, HoldLife, IdempotencyKey, Kind, Limits, LotNumber, Refund, Reinstate, Release, Source, Spend,
-    Unlimited, Version, Void, WhenSpent, note::Description,
+    Subscribe, Terms, Unlimited, Unsubscribe, Version, Void, WhenSpent,
+    catalog::{Allowance, PlanKey, RolloverCap},
+    note::Description,
 };
 use serde::{Deserialize, Serialize};
 
 /// What a command asks for, in plain numbers: moments in microseconds, spans in milliseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Deed {
-    Grant { amount: i64, source: Source, from: Option<i64>, until: Option<i64> },
-    Spend { cost: i64, keep: i64 },
-    Hold { cost: i64, life: i64 },
-    Capture { hold: i64, amount: Option<i64> },
-    Release { hold: i64 },
-    Refund { spend: i64, amount: Option<i64>, grace: Option<i64> },
-    Void { lot: i64 },
-    Give { amount: i64 },
-    Take { amount: i64 },
-    Clawback { lot: i64, total: i64, forgive: bool },
-    Reinstate { lot: i64, total: i64 },
-    Unlimited { until: i64 },
+    Grant {
+        amount: i64,
+        source: Source,
+        from: Option<i64>,
+        until: Option<i64>,
+    },
+    Spend {
+        cost: i64,
+        keep: i64,
+    },
+    Hold {
+        cost: i64,
+        life: i64,
+    },
+    Capture {
+        hold: i64,
+        amount: Option<i64>,
+    },
+    Release {
+        hold: i64,
+    },
+    Refund {
+        spend: i64,
+        amount: Option<i64>,
+        grace: Option<i64>,
+    },
+    Void {
+        lot: i64,
+    },
+    Give {
+        amount: i64,
+    },
+    Take {
+        amount: i64,
+    },
+    Clawback {
+        lot: i64,
+        total: i64,
+        forgive: bool,
+    },
+    Reinstate {
+        lot: i64,
+        total: i64,
+    },
+    Unlimited {
+        until: i64,
+    },
+    /// Its first period ends at the anchor.
+    Subscribe {
+        allowance: i64,
+        cap: i64,
+        anchor: i64,
+        paid_until: Option<i64>,
+    },
+    Unsubscribe {
+        at_once: bool,
+    },
 }
 
 impl Deed {
@@ -76,7 +123,27 @@ impl Deed {
                 reason: reason(),
             }),
             Self::Unlimited { until } => Act::Unlimited(Unlimited { until: moment(until), reason: reason() }),
+            Self::Subscribe { allowance, cap, anchor, paid_until } => Act::Subscribe(Subscribe {
+                terms: plan(allowance, cap),
+                anchor: Some(moment(anchor)),
+                paid_until: paid_until.map(moment),
+                // Every other plan is followed by the one that costs nothing.
+                fallback: (allowance % 2 == 0).then(|| Terms { is_free: true, ..plan(3, 1) }),
+            }),
+            Self::Unsubscribe { at_once } => Act::Unsubscribe(Unsubscribe { at_once }),
         }
+    }
+}
+
+/// One that is named by its allowance, and ends with a period that is not paid for.
+fn plan(allowance: i64, cap: i64) -> Terms {
+    Terms {
+        plan: PlanKey::try_from(format!("plan_{allowance}")).unwrap(),
+        allowance: Allowance::Monthly(credits(allowance)),
+        rollover_cap: RolloverCap::try_from(cap).ok(),
+        priority: Source::Plan.default_priority(),
+        grace_days: 0,
+        is_free: false,
     }
 }
 
@@ -168,6 +235,14 @@ impl Known {
             }
             // Mostly over at once: where nothing costs anything, nothing can go wrong.
             (70..72, ..) => Deed::Unlimited { until: now + rng.random_range(-5_000..5_000) },
+            // A month is too long for anything here: what is tried are first periods, renewed once or ended.
+            (72..77, ..) => Deed::Subscribe {
+                allowance: amount(rng, 9),
+                cap: amount(rng, 3),
+                anchor: soon(rng),
+                paid_until: rng.random_bool(0.5).then(|| soon(rng)),
+            },
+            (77..79, ..) => Deed::Unsubscribe { at_once: rng.random_bool(0.7) },
             _ => Deed::Spend {
                 cost: amount(rng, 9),
                 keep: if rng.random_bool(0.1) { amount(rng, 5) } else { 0 },

@@ -4,7 +4,9 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use scrip::domain::{Account, Command, Credits, Entry, Kind, Limits, Refusal, Shortfall, decide};
+use scrip::domain::{
+    Account, Command, Credits, Entry, Kind, Limits, Refusal, Shortfall, Subscription, decide,
+};
 
 /// A command that was carried out, and what the callers were told of it.
 pub struct Effect {
@@ -36,7 +38,7 @@ pub fn compare(
     explain(&model, &mut shortages);
     for entry in entries {
         let Some(cause) = entry.cause else {
-            if !matches!(entry.kind, Kind::Expiry | Kind::Release { .. } | Kind::Void) {
+            if !matches!(entry.kind, Kind::Expiry | Kind::Release { .. } | Kind::Void | Kind::Renewal(_)) {
                 faults.push(format!("nobody asked for {entry:?}"));
             }
             continue;
@@ -85,10 +87,11 @@ fn explain(model: &Account, shortages: &mut Vec<Shortage>) {
         if !versions.contains(&model.version().0) {
             return true;
         }
-        // What is available changes by itself only when a lot begins or lapses, or a hold runs out.
+        // What is available changes by itself only when a lot begins or lapses, a hold runs out, or a period is over.
         let lots = model.lots().iter().flat_map(|lot| [Some(lot.effective_at), lot.expires_at]).flatten();
         let holds = model.holds().map(|hold| hold.until);
-        let turns = lots.chain(holds).filter(|turn| from < turn && turn <= to);
+        let period = model.subscription().and_then(Subscription::due_at);
+        let turns = lots.chain(holds).chain(period).filter(|turn| from < turn && turn <= to);
         let mut moments = [*from, *to].into_iter().chain(turns);
         let last = model.standing().last_entry_at;
         !moments.any(|at| {

@@ -31,7 +31,8 @@ pub fn parse(text: &str) -> sqlx::Result<Vec<Tally>> {
         let action = fields.next().filter(|action| !action.is_empty());
         let action = action.map(|action| ActionKey::try_from(action.to_owned())).transpose().ok()?;
         let mut number = || fields.next()?.parse().ok();
-        Some(Tally { action, count: number()?, units: number()?, credits: number()? })
+        let tally = Tally { action, count: number()?, units: number()?, credits: number()? };
+        fields.next().is_none().then_some(tally)
     };
     text.split(' ')
         .filter(|part| !part.is_empty())
@@ -151,4 +152,35 @@ pub async fn write(conn: &mut PgConnection, bucket: Bucket, accounts: &[&Account
     .execute(conn)
     .await
     .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_run_reads_back_as_it_was_written() {
+        let tally = |action: &str, count, units, credits| Tally {
+            action: ActionKey::try_from(action.to_owned()).ok(),
+            count,
+            units,
+            credits,
+        };
+        let tallies =
+            vec![tally("render", 2, 0, 9), tally("", 1, 0, i64::MAX), tally("generate", 3, 4_000, 2)];
+        let text = render(&Usage { month: None, tallies: tallies.clone() }).unwrap();
+        assert_eq!(text, "render:2:0:9 :1:0:9223372036854775807 generate:3:4000:2");
+        assert_eq!(parse(&text).unwrap(), tallies);
+        assert_eq!(render(&Usage::default()), None);
+        assert_eq!(parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn what_no_ledger_wrote_is_refused() {
+        for text in
+            ["render", "render:1", "render:1:2", "render:1:2:3:4", "render:a:2:3", "NO KEY!:1:2:3", ":1:2:"]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
 }
