@@ -18,6 +18,11 @@ create table subscriptions (
     constraint subscriptions_account foreign key (bucket, account_id) references accounts (bucket, id)
 );
 
+-- A plan that ends at the moment at which it began leaves a lot that was never good for anything.
+alter table lots
+    drop constraint lots_expire_after_they_start,
+    add constraint lots_expire_no_earlier_than_they_start check (expires_at >= effective_at);
+
 create index subscriptions_due on subscriptions (bucket, due_at) where due_at is not null;
 
 create trigger subscriptions_are_kept

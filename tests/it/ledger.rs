@@ -217,7 +217,10 @@ async fn the_database_refuses_what_the_law_would_never_write(pool: PgPool) {
         ("update lots set held = 1", "lots_within_granted"),
         ("update accounts set balance = -1", "credits_not_negative"),
         ("update accounts set debt = -1", "credits_not_negative"),
-        ("update lots set expires_at = effective_at", "lots_expire_after_they_start"),
+        (
+            "update lots set expires_at = effective_at - interval '1 microsecond'",
+            "lots_expire_no_earlier_than_they_start",
+        ),
         ("update lots set expires_at = 'infinity'", "moment_kept"),
         ("insert into entries select * from entries", "entries_pkey"),
         (
