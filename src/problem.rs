@@ -7,8 +7,11 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::{
-    domain::{Amount, Credits, Refusal, catalog::InsufficientStatus},
-    text::{credits, number},
+    domain::{
+        Amount, Credits, Refusal,
+        catalog::{InsufficientStatus, Plan},
+    },
+    text::{credits, number, upgrade},
 };
 
 /// Holds no free text: a problem may travel in a URL, and nobody may put words into our mouth there.
@@ -138,6 +141,8 @@ pub enum Problem {
     NotSubscribed,
     #[error("This plan has no trial.")]
     NoTrial,
+    #[error("A trial is for who begins, and once for each plan. Nothing was done.")]
+    TrialUsed,
 
     // What is nobody's fault, or our own.
     #[error(
@@ -231,6 +236,11 @@ impl Problem {
         )
     }
 
+    /// In words, with the plan that would help where there is one.
+    pub fn told_with(&self, larger: Option<&Plan>) -> String {
+        larger.map_or_else(|| self.to_string(), |plan| format!("{self} {}", upgrade(plan)))
+    }
+
     /// The stable word for it.
     pub fn code(&self) -> String {
         let told = serde_json::to_value(self).unwrap_or_default();
@@ -267,6 +277,7 @@ impl Problem {
             | Self::LotHeld
             | Self::LotEmpty
             | Self::ClawbackUnchanged { .. }
+            | Self::TrialUsed
             | Self::SubscriptionUnchanged => 409,
             Self::LinkUsed => 410,
             Self::TooLarge => 413,

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{any, get, post, put},
+    routing::{any, delete, get, post, put},
 };
 use leptos::{prelude::provide_context, server_fn::error::SERVER_FN_ERROR_HEADER};
 use tower::ServiceBuilder;
@@ -110,7 +110,8 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/refunds", post(grants::refund));
     let grant = Router::new()
         .route("/api/v1/accounts/{account}/grants", post(grants::grant))
-        .route("/api/v1/accounts/{account}/subscription", put(subscriptions::put).delete(subscriptions::end))
+        .route("/api/v1/accounts/{account}/subscription", put(subscriptions::put))
+        .route("/api/v1/accounts/{account}/subscription", delete(subscriptions::end))
         .route("/api/v1/lots/{lot}/void", post(grants::void));
     let admin = Router::new().route("/api/v1/test/clock", put(product::set_clock));
     let with_key = |routes: Router<AppState>, scope| {

@@ -81,7 +81,7 @@ pub fn plan_price(amount: Option<Price>, interval: Interval) -> String {
 /// What a plan gives: `100 credits a month · up to 200 kept · 14 days free to try`, or `unlimited`.
 pub fn plan_terms(plan: &Plan) -> String {
     let allowance = match plan.allowance {
-        Allowance::Monthly(amount) => format!("{} a month", credits(amount.get())),
+        Allowance::Monthly(amount) => monthly(amount),
         Allowance::Unlimited => "unlimited".to_owned(),
     };
     let kept = match (plan.allowance, plan.rollover_cap.map(RolloverCap::get)) {
@@ -92,6 +92,19 @@ pub fn plan_terms(plan: &Plan) -> String {
     };
     let trial = plan.trial_days.map(|count| format!("{} free to try", days(count)));
     [Some(allowance), kept, trial].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// To whom a plan would give enough: `Upgrade to Pro for 100 credits a month.`
+pub fn upgrade(plan: &Plan) -> String {
+    let more = match plan.allowance {
+        Allowance::Monthly(amount) => monthly(amount),
+        Allowance::Unlimited => "use without limit".to_owned(),
+    };
+    format!("Upgrade to {} for {more}.", plan.title)
+}
+
+fn monthly(amount: Amount) -> String {
+    format!("{} a month", credits(amount.get()))
 }
 
 /// What a pack gives: `100 credits · good for 90 days`.
@@ -171,6 +184,14 @@ mod tests {
             priority: Priority(30),
             trial_days: None,
         }
+    }
+
+    #[test]
+    fn an_upgrade_says_what_it_brings() {
+        let amount = Amount::try_from(1_000).unwrap();
+        let monthly = upgrade(&plan(Allowance::Monthly(amount)));
+        assert_eq!(monthly, "Upgrade to Pro for 1,000 credits a month.");
+        assert_eq!(upgrade(&plan(Allowance::Unlimited)), "Upgrade to Pro for use without limit.");
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl Subscription {
         }
     }
 
+    /// When it ends, as far as is known by now: where it was ended, or is paid for no longer than this period.
+    pub fn ends_at(&self) -> Option<DateTime<Utc>> {
+        (self.next == Next::End || self.is_unpaid()).then_some(self.period.end)
+    }
+
     /// What it is once its period is over: in the next one, ended, or what follows in its stead. `now`: periods that
     /// nobody looked at for longer than any books are kept are left out.
     pub fn after_period(&self, now: DateTime<Utc>) -> Self {

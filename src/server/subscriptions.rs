@@ -57,19 +57,43 @@ pub fn first_plan(catalog: &Catalog) -> Option<Act> {
 pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result<Subscription, Error> {
     let catalog = state.catalog();
     let plan = catalog.plan(wanted.plan.as_str()).ok_or(Problem::UnknownPlan)?;
-    let trial_end = || Some(state.clock.now() + TimeDelta::days(plan.trial_days?.into()));
-    let trial_end = if wanted.is_trial { Some(trial_end().ok_or(Problem::NoTrial)?) } else { None };
-    let act = Act::Subscribe(Subscribe {
-        anchor: trial_end.or(wanted.anchor),
-        paid_until: trial_end.or(wanted.paid_until),
-        ..subscribe(&catalog, plan)
-    });
-    carry_out(state, account, act).await
+    if wanted.is_trial {
+        return begin_trial(state, account, &catalog, plan).await;
+    }
+    let (anchor, paid_until) = (wanted.anchor, wanted.paid_until);
+    let act = Act::Subscribe(Subscribe { anchor, paid_until, ..subscribe(&catalog, plan) });
+    carry_out(state, account, new_key(state)?, act).await
+}
+
+/// A trial is for who begins, and once for each plan: its key is the plan's. So asking again does not make it longer.
+async fn begin_trial(
+    state: &AppState,
+    account: AccountId,
+    catalog: &Catalog,
+    plan: &Plan,
+) -> Result<Subscription, Error> {
+    let days = plan.trial_days.ok_or(Problem::NoTrial)?;
+    let is_paid = |current: &Subscription| !current.has_ended() && !current.terms.is_free;
+    let before = state.ledger.account(account).await?.subscription().cloned();
+    let current = match before.filter(is_paid) {
+        Some(current) => current,
+        None => {
+            let end = Some(state.clock.now() + TimeDelta::days(days.into()));
+            let trial = Subscribe { anchor: end, paid_until: end, ..subscribe(catalog, plan) };
+            let key = IdempotencyKey::of_browser(&format!("trial-{}", plan.key)).map_err(Error::internal)?;
+            match carry_out(state, account, key, Act::Subscribe(trial)).await {
+                Err(Error::Problem(Problem::KeyReused)) => find(state, account).await?,
+                begun => begun?,
+            }
+        }
+    };
+    let is_on_it = is_paid(&current) && current.terms.plan == plan.key;
+    if is_on_it { Ok(current) } else { Err(Problem::TrialUsed.into()) }
 }
 
 /// Ends an account's subscription, with its period or at once.
 pub async fn end(state: &AppState, account: AccountId, at_once: bool) -> Result<Subscription, Error> {
-    carry_out(state, account, Act::Unsubscribe(Unsubscribe { at_once })).await
+    carry_out(state, account, new_key(state)?, Act::Unsubscribe(Unsubscribe { at_once })).await
 }
 
 /// The subscription that an account has, or had.
@@ -78,8 +102,28 @@ pub async fn find(state: &AppState, account: AccountId) -> Result<Subscription, 
     Ok(account.subscription().cloned().ok_or(Problem::NotSubscribed)?)
 }
 
-async fn carry_out(state: &AppState, account: AccountId, act: Act) -> Result<Subscription, Error> {
-    let key = IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)?;
+/// Where a problem is too few credits: the next larger plan than the account's, if there is one. It is only advice: what
+/// can't be read now is left out.
+pub async fn larger_plan(state: &AppState, account: AccountId, problem: &Problem) -> Option<Plan> {
+    let catalog = state.catalog();
+    if !matches!(problem, Problem::Insufficient { .. }) || catalog.plans.is_empty() {
+        return None;
+    }
+    let account = state.ledger.account(account).await.ok()?;
+    let current = account.subscription().filter(|current| !current.has_ended());
+    catalog.larger_plan(current.map(|current| current.terms.allowance)).cloned()
+}
+
+fn new_key(state: &AppState) -> Result<IdempotencyKey, Error> {
+    IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)
+}
+
+async fn carry_out(
+    state: &AppState,
+    account: AccountId,
+    key: IdempotencyKey,
+    act: Act,
+) -> Result<Subscription, Error> {
     match state.ledger.execute(Command::new(account, key, act)).await? {
         Ok(_) | Err(Refusal::SubscriptionUnchanged) => find(state, account).await,
         Err(refusal) => Err(state.refused(refusal).into()),

@@ -69,6 +69,7 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
         "offline",
         "other_account",
         "password_length",
+        "subscription_unchanged",
         "too_many_attempts",
         "units_invalid",
         "units_not_taken",

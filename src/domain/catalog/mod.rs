@@ -77,6 +77,12 @@ impl Catalog {
         self.packs.iter().find(|pack| pack.key.as_str() == key)
     }
 
+    /// The smallest of the plans that give more than this; `None`: than nothing.
+    pub fn larger_plan(&self, than: Option<Allowance>) -> Option<&Plan> {
+        let larger = self.plans.iter().filter(|plan| Some(plan.allowance) > than);
+        larger.min_by_key(|plan| plan.allowance)
+    }
+
     pub fn default_plan(&self) -> Option<&Plan> {
         self.plan(self.default_plan.as_ref()?.as_str())
     }

@@ -15,7 +15,7 @@ use crate::{
         note::{Description, Metadata, Reference},
     },
     problem::Problem,
-    server::{AppState, Error},
+    server::{AppState, Error, subscriptions},
 };
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -115,4 +115,17 @@ pub fn command(account: AccountId, key: IdempotencyKey, act: Act, notes: Notes) 
 pub async fn carry_out(state: &AppState, command: Command) -> Result<Receipt, Fault> {
     let answer = state.ledger.execute(command).await?;
     Ok(answer.map_err(|refusal| state.refused(refusal))?)
+}
+
+/// The same for what an account pays. Where it has too little, the answer names a plan that brings more.
+pub async fn pay(state: &AppState, command: Command) -> Result<Receipt, Fault> {
+    let account = command.account;
+    match state.ledger.execute(command).await? {
+        Ok(receipt) => Ok(receipt),
+        Err(refusal) => {
+            let problem = state.refused(refusal);
+            let larger = subscriptions::larger_plan(state, account, &problem).await;
+            Err(Fault::from(problem).with_plan(larger))
+        }
+    }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::fields::ProblemCode;
 use crate::{
+    domain::catalog::Plan,
     problem::Problem,
     server::{AppState, Error, caller::status_of, layers::RequestId, store::api_keys::Scope},
 };
@@ -30,6 +31,8 @@ pub struct Fault {
     error: Error,
     fields: Vec<FieldFault>,
     scope: Option<Scope>,
+    /// Where credits are missing: the plan that brings more.
+    larger: Option<Box<Plan>>,
 }
 
 /// What is wrong with one field.
@@ -73,6 +76,8 @@ pub struct ProblemObject {
     /// `insufficient_credits`: where whoever is signed in to the account finds more; lead your own user there by a
     /// portal session.
     topup_url: Option<String>,
+    /// `insufficient_credits`: the plan that would bring more, where there is one.
+    upgrade_plan: Option<String>,
     /// `price_changed`: what it costs now.
     cost: Option<i64>,
     /// `refund_too_large`: how much can still be refunded.
@@ -106,6 +111,12 @@ impl Fault {
         Self { scope: Some(scope), ..Problem::ScopeMissing.into() }
     }
 
+    /// With a plan that would help.
+    #[must_use]
+    pub fn with_plan(self, larger: Option<Plan>) -> Self {
+        Self { larger: larger.map(Box::new), ..self }
+    }
+
     /// Another problem in the place of one.
     #[must_use]
     pub fn instead_of(self, one: &Problem, other: Problem) -> Self {
@@ -129,10 +140,13 @@ impl Fault {
         body.insert("type".into(), format!("{}/docs/api#{code}", state.base_url).into());
         body.insert("title".into(), in_words(&code).into());
         body.insert("status".into(), problem.status().into());
-        body.insert("detail".into(), problem.to_string().into());
+        body.insert("detail".into(), problem.told_with(self.larger.as_deref()).into());
         body.insert("request_id".into(), request.to_string().into());
         if let Problem::Insufficient { .. } = problem {
             body.insert("topup_url".into(), format!("{}/credits", state.base_url).into());
+        }
+        if let Some(plan) = &self.larger {
+            body.insert("upgrade_plan".into(), plan.key.as_str().into());
         }
         if let Some(seconds) = problem.retry_after_secs() {
             body.insert("retry_after_secs".into(), seconds.into());
@@ -149,7 +163,7 @@ impl Fault {
 
 impl<E: Into<Error>> From<E> for Fault {
     fn from(error: E) -> Self {
-        Self { error: error.into(), fields: Vec::new(), scope: None }
+        Self { error: error.into(), fields: Vec::new(), scope: None, larger: None }
     }
 }
 

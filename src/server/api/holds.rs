@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     Fault,
-    carry_out::{Done, Notes, Order, carry_out, command},
+    carry_out::{Done, Notes, Order, carry_out, command, pay},
     fault::{Failure, ProblemObject},
     fields,
     names::{AccountName, HoldPath},
@@ -82,7 +82,7 @@ pub async fn create(
     let spend = order.spend(&state, &state.catalog(), account, key, new.description).await?;
     let notes = Notes { reference: new.reference, metadata: new.metadata };
     let command = command(account, key, Act::Hold(spend, life), notes);
-    Done::of_kind(&carry_out(&state, command).await?, HoldObject::of)
+    Done::of_kind(&pay(&state, command).await?, HoldObject::of)
 }
 
 #[derive(Default, Deserialize, ToSchema)]

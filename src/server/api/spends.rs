@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     Fault,
-    carry_out::{Done, Notes, Order, carry_out, command},
+    carry_out::{Done, Notes, Order, carry_out, command, pay},
     fault::{Failure, ProblemObject},
     fields,
     names::AccountName,
@@ -116,7 +116,7 @@ pub async fn create(
     Body(new): Body<NewSpend>,
 ) -> Result<Done<EntryObject>, Fault> {
     let command = new.command(&state, &state.catalog(), key).await?;
-    Ok(Done::of(&carry_out(&state, command).await?, EntryObject::of))
+    Ok(Done::of(&pay(&state, command).await?, EntryObject::of))
 }
 
 impl NewSpend {

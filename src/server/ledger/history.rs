@@ -92,7 +92,14 @@ impl Ledger {
     /// How much an account was granted in lots that have begun and neither lapsed nor are void.
     pub async fn granted(&self, id: AccountId) -> Result<Credits, Error> {
         let mut conn = self.pool.acquire().await?;
-        Ok(store::granted(&mut conn, self.buckets.of(id), id, self.clock.now()).await?)
+        let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
+        let (account, now) = (self.account_in(&mut snapshot, id).await?, self.clock.now());
+        let written = store::granted(&mut snapshot, self.buckets.of(id), id, now).await?;
+        snapshot.commit().await?;
+        // What fell due and is not written yet: a renewal.
+        let opened = account.journal().iter().filter_map(|entry| account.lot(entry.opened?.lot));
+        let unwritten = opened.filter(|lot| lot.is_active(now)).map(|lot| lot.granted);
+        Ok(unwritten.fold(written, |sum, granted| sum.checked_add(granted).unwrap_or(sum)))
     }
 
     /// What an account has run, per action and month of the account, newest month first: months that begin from `from` on

@@ -93,6 +93,7 @@ async fn a_name_of_what_is_not_there_is_unknown_on_every_call_that_takes_one(poo
         }
         let body = match path.rsplit('/').next().unwrap() {
             "grants" => json!({"amount": 1, "source": "bonus", "reason": "For nobody"}),
+            "subscription" => json!({"plan": "pro"}),
             "void" => json!({"reason": "For nobody"}),
             "portal-sessions" => json!({"return_url": "http://localhost/"}),
             _ => json!({}),

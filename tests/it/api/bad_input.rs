@@ -45,6 +45,10 @@ fn good(path: &str, account: &str) -> Value {
         }),
         "/api/v1/lots/{lot}/void" => return json!({"reason": "A"}),
         "/api/v1/accounts/{account}/portal-sessions" => return json!({"return_url": "http://localhost/"}),
+        "/api/v1/accounts/{account}/subscription" => {
+            let (anchor, paid_until) = ("2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z");
+            return json!({"plan": "pro", "anchor": anchor, "paid_until": paid_until, "trial": false});
+        }
         "/api/v1/test/clock" => return json!({"now": "2030-01-01T00:00:00Z"}),
         path => panic!("what would {path} accept?"),
     };
@@ -77,7 +81,12 @@ fn resolved(schema: &Value) -> Value {
 /// What nobody should send in a field, by what belongs there.
 fn wrong(name: &str, schema: &Value) -> Vec<Value> {
     let types = resolved(schema)["type"].to_string();
-    let mut wrong = vec![json!(true), json!([]), json!([1])];
+    let mut wrong = vec![json!([]), json!([1])];
+    if types.contains("boolean") {
+        wrong.extend([json!(1), json!("true"), json!({})]);
+    } else {
+        wrong.push(json!(true));
+    }
     if types.contains("integer") {
         wrong.extend([
             json!("1"),

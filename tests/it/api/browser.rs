@@ -74,13 +74,13 @@ async fn tokens_are_counted_for_life_and_for_the_month(pool: PgPool) {
     };
     let first = json!({"tokensUsed": 2000, "creditsRemaining": 9, "totalTokensUsed": 2000});
     assert_eq!(consume("a").await, first);
-    clock.set("2026-12-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    clock.set("2026-12-21T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
     let second = json!({"tokensUsed": 2000, "creditsRemaining": 8, "totalTokensUsed": 4000});
     assert_eq!(consume("b").await, second);
     let usage = json!({
         "credits": 8,
         "tokensUsed": {"lifetime": 4000, "monthly": 2000},
-        "monthlyResetDate": "2027-01-01T00:00:00Z",
+        "monthlyResetDate": "2027-01-21T12:00:00Z",
         "isSubscribed": false,
         "subscriptionTier": "free",
         "subscriptionEndsAt": null,

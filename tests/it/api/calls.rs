@@ -237,7 +237,7 @@ async fn usage_counts_what_was_run_per_month_and_action(pool: PgPool) {
     };
     spend("1", json!({"action": "complete", "units": 4001})).await;
     spend("2", json!({"action": "complete", "units": 1})).await;
-    clock.set("2026-12-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+    clock.set("2026-12-21T12:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap());
     spend("3", json!({"action": "render"})).await;
     spend("4", json!({"amount": 5})).await;
     let hold = host.command("/holds", "5", json!({"account": id, "action": "render"})).await.ok();
@@ -245,9 +245,9 @@ async fn usage_counts_what_was_run_per_month_and_action(pool: PgPool) {
     host.command(&path, "6", json!({"amount": 3})).await.ok();
     let usage = host.get(&format!("/accounts/{id}/usage")).await.ok();
     let expected = json!([
-        {"month": "2026-12", "action": "render", "count": 2, "units": 0, "credits": 4},
-        {"month": "2026-12", "action": null, "count": 1, "units": 0, "credits": 5},
-        {"month": "2026-11", "action": "complete", "count": 2, "units": 4002, "credits": 4},
+        {"month": "2026-12-21T12:00:00Z", "action": null, "count": 1, "units": 0, "credits": 5},
+        {"month": "2026-12-21T12:00:00Z", "action": "render", "count": 2, "units": 0, "credits": 4},
+        {"month": "2026-11-21T12:00:00Z", "action": "complete", "count": 2, "units": 4002, "credits": 4},
     ]);
     assert_eq!(usage, json!({"data": expected, "has_more": false}));
     let november = host.get(&format!("/accounts/{id}/usage?to=2026-12-01T00:00:00Z")).await.ok();

@@ -12,3 +12,4 @@ mod keys;
 mod lists;
 mod live;
 mod portal;
+mod subscriptions;

@@ -270,6 +270,6 @@ fn lot_id(account: AccountId, number: LotNumber) -> LotId {
 }
 
 /// As it was sent, letter by letter.
-fn metadata(entry: &Entry) -> Option<Box<RawValue>> {
+pub fn metadata(entry: &Entry) -> Option<Box<RawValue>> {
     RawValue::from_string(entry.metadata.as_ref()?.as_str().to_owned()).ok()
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 pub use self::{
     account::{AccountObject, BalanceObject, LotObject, UsageObject},
     catalog::CatalogObject,
-    entry::{EntryObject, HoldObject, QuoteObject},
+    entry::{EntryObject, HoldObject, QuoteObject, metadata},
     subscription::SubscriptionObject,
 };
 
