@@ -17,3 +17,4 @@ mod spending;
 mod support;
 mod urls;
 mod verify;
+mod walks;
