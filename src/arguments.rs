@@ -50,6 +50,8 @@ pub enum Task {
         #[arg(long)]
         account: Option<AccountId>,
     },
+    /// Tell what was done without anybody asking: the last run of each job, and how much is overdue
+    Jobs,
     /// Manage people who may administer
     #[command(subcommand)]
     Admin(AdminTask),
@@ -117,6 +119,7 @@ pub enum Job {
     Serve(Catalog),
     Migrate,
     Verify(Option<AccountId>),
+    TellJobs,
     CreateAdmin(Catalog, Credentials),
     ManageKeys(ApiKeyTask),
     SeedDemo(Catalog),
@@ -130,6 +133,7 @@ impl Task {
             Self::Serve => Job::Serve(catalog()?),
             Self::Migrate => Job::Migrate,
             Self::Verify { account } => Job::Verify(account),
+            Self::Jobs => Job::TellJobs,
             Self::Admin(AdminTask::Create { email }) => {
                 let password = match std::env::var("SCRIP_ADMIN_PASSWORD") {
                     Ok(password) => password,

@@ -21,7 +21,7 @@ use scrip::{
     router::router,
     server::{
         AppState,
-        auth::{self, ApiKeys, Credentials, NewKey},
+        auth::{ApiKeys, Credentials, NewKey},
         catalog,
         clock::Clock,
         config::{Config, Database},
@@ -127,6 +127,7 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
                 Ok(())
             }
             Job::Verify(account) => check_books(&pool, account).await,
+            Job::TellJobs => tell_jobs(&pool, config.is_sandbox).await,
             Job::CreateAdmin(catalog, typed) => {
                 create_admin(&open(&pool, catalog, &config).await?, typed).await
             }
@@ -185,8 +186,7 @@ async fn serve(
 ) -> Result<(), Box<dyn Error>> {
     let (address, url) = (listener.local_addr()?, state.base_url.clone());
     let mut beside = JoinSet::new();
-    beside.spawn(auth::sweep(state.pool.clone(), Clock::default()));
-    beside.spawn(jobs::settle_due(state.ledger.clone()));
+    beside.spawn(jobs::run(state.clone()));
     beside.spawn(notify::tell(state.pool.clone(), state.ledger.clone()));
     beside.spawn(notify::hear(state.clone()));
     if let Some(reload) = reload {
@@ -294,15 +294,25 @@ fn line_of(key: &ApiKey) -> String {
     format!("{id}  {prefix}…  {scopes:<22}  {end:<24}  {used:<26}  {name}")
 }
 
-/// Changes nothing, not even the form of the database.
-async fn check_books(pool: &PgPool, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
-    if !store::is_current(pool).await? {
-        return Err(
-            "this database has no books, or those of an older Scrip: see whether DATABASE_URL is the right \
-                    one, and bring it up to date with `scrip migrate`"
-                .into(),
-        );
+/// For what changes nothing, not even the form of the database.
+async fn refuse_another_form(pool: &PgPool) -> Result<(), Box<dyn Error>> {
+    if store::is_current(pool).await? {
+        return Ok(());
     }
+    Err("this database has no books, or those of an older Scrip: see whether DATABASE_URL is the right \
+         one, and bring it up to date with `scrip migrate`"
+        .into())
+}
+
+async fn tell_jobs(pool: &PgPool, is_sandbox: bool) -> Result<(), Box<dyn Error>> {
+    refuse_another_form(pool).await?;
+    let clock = test_clock::of(pool, is_sandbox).await?;
+    print!("{}", jobs::overview(pool, &clock, 1).await?);
+    Ok(())
+}
+
+async fn check_books(pool: &PgPool, account: Option<AccountId>) -> Result<(), Box<dyn Error>> {
+    refuse_another_form(pool).await?;
     // Drawn on a terminal only.
     let bar = ProgressBar::new(0)
         .with_style(ProgressStyle::with_template("{spinner} {pos} of about {len} entries {wide_bar} {eta}")?);

@@ -26,6 +26,12 @@ impl Error {
         Self::Internal(cause.into())
     }
 
+    /// What went wrong, with its causes, in one line: for operators. Of the database it has the message alone, without the
+    /// values that a statement was about.
+    pub fn causes(&self) -> String {
+        Chain(self).to_string()
+    }
+
     /// What the reader is told. `request` names the request in the log.
     pub fn into_problem(self, request: Uuid) -> Problem {
         match self {

@@ -35,11 +35,10 @@ pub async fn open(state: &AppState, account: AccountId, return_url: &str) -> Res
         return Err(Problem::SignsInHere.into());
     }
     let token = secret::random_digits::<TOKEN_BYTES>()?;
-    let now = Clock::default().now();
-    let expires_at = now + LIFE;
+    let expires_at = Clock::default().now() + LIFE;
     let mut conn = state.pool.acquire().await?;
     let digest = secret::digest(&token);
-    portal_sessions::insert(&mut conn, &digest, account, return_url, now, expires_at).await?;
+    portal_sessions::insert(&mut conn, &digest, account, return_url, expires_at).await?;
     Ok(PortalSession { url: format!("{}/portal/{token}", state.base_url), expires_at })
 }
 

@@ -2,13 +2,23 @@
 //! database, so all processes go by it, and again after a restart. An account never goes back: the law refuses.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-use super::{AppState, Error, jobs, store::test_clock};
+use super::{AppState, Error, clock::Clock, jobs, store::test_clock};
 use crate::{domain::moment, problem::Problem};
 
 /// What is read of the clock and what is written is set in the same order.
 static SETTING: Mutex<()> = Mutex::const_new(());
+
+/// The clock that a program on this database goes by.
+pub async fn of(pool: &PgPool, is_sandbox: bool) -> sqlx::Result<Clock> {
+    let clock = Clock::default();
+    if is_sandbox {
+        clock.set(test_clock::read(pool).await?);
+    }
+    Ok(clock)
+}
 
 /// Goes by what was set, if this is a sandbox.
 pub async fn follow(state: &AppState) -> Result<(), Error> {
@@ -33,5 +43,5 @@ pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Err
     state.clock.set(now);
     drop(alone);
     state.live.wake_all();
-    Ok(jobs::settle_all(&state.ledger).await?)
+    jobs::settle_all(&state.ledger).await.map(drop)
 }

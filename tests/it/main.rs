@@ -7,6 +7,7 @@ mod catalog;
 mod embedded;
 mod guide;
 mod history;
+mod jobs;
 mod ledger;
 mod migration;
 mod outage;

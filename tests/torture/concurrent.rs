@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use scrip::server::jobs::settle_all;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -57,7 +58,7 @@ async fn serve(place: Place, crowd: &Arc<Crowd>, callers: JoinSet<()>) {
     let sweep = tokio::spawn(async move {
         let mut settled = 0;
         while !stop.load(Ordering::Relaxed) {
-            settled += sweeper.settle_due(64).await.unwrap();
+            settled += settle_all(&sweeper).await.unwrap();
             breathe(20_000).await;
         }
         settled

@@ -8,6 +8,7 @@ use rand::{Rng, rngs::StdRng};
 use rustix::process::{Pid, Signal, kill_process};
 use scrip::server::{
     Error,
+    jobs::settle_all,
     store::{self, embedded::Embedded},
 };
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -245,7 +246,7 @@ fn sweep(crowd: &Arc<Crowd>) -> JoinHandle<()> {
     let ledger = crowd.engines[0].clone();
     tokio::spawn(async move {
         loop {
-            let _ = ledger.settle_due(64).await;
+            let _ = settle_all(&ledger).await;
             breathe(50_000).await;
         }
     })

@@ -10,6 +10,7 @@ use scrip::{
     server::{
         Error,
         clock::Clock,
+        jobs::settle_all,
         ledger::{Answer, Filter, Ledger, verify::verify},
         store,
     },
@@ -412,7 +413,7 @@ async fn the_sweep_takes_what_lapsed_and_nothing_that_is_being_spent(pool: PgPoo
         bench.ask(&format!("plan-{round}"), plan).await.unwrap();
         bench.clock.set(lapses);
         let key = format!("spend-{round}");
-        let (spent, settled) = tokio::join!(bench.ask(&key, cost(1)), bench.other.settle_due(8));
+        let (spent, settled) = tokio::join!(bench.ask(&key, cost(1)), settle_all(&bench.other));
         spent.unwrap();
         settled.unwrap();
         assert_eq!(bench.available().await, 10 - round, "only the pack has paid, and only what was asked");
@@ -428,7 +429,7 @@ async fn a_hold_whose_engine_is_gone_comes_back_by_itself(pool: PgPool) {
     bench.one.stop().await;
     assert_eq!(bench.available().await, 3);
     bench.clock.set(noon() + TimeDelta::seconds(1));
-    assert_eq!(bench.other.settle_due(8).await.unwrap(), 1);
+    assert_eq!(settle_all(&bench.other).await.unwrap(), 1);
     assert_eq!(bench.available().await, 10);
     let late = bench.ask_other("late", Deed::Capture { hold: hold.entry.version.0, amount: None }).await;
     assert_eq!(late, Err(Refusal::HoldClosed));
@@ -447,7 +448,7 @@ async fn a_hold_that_runs_out_while_it_is_captured_pays_once_or_not_at_all(pool:
         let (capture, capture_key) = (Deed::Capture { hold, amount: None }, key("capture"));
         let (captured, settled) = tokio::join!(bench.ask(&capture_key, capture), async {
             bench.clock.set(bench.clock.now() + TimeDelta::seconds(1));
-            bench.other.settle_due(8).await
+            settle_all(&bench.other).await
         });
         settled.unwrap();
         match captured {

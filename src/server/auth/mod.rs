@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::{
     api_keys::{ApiKeys, Key, Left, NewKey},
-    session_store::{DatabaseSessions, sweep},
+    session_store::DatabaseSessions,
 };
 use self::{
     email::Email,

@@ -1,8 +1,6 @@
 //! Sessions in our own database, behind the trait of tower-sessions. (The published store for PostgreSQL
 //! is built on another version of sqlx.)
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -16,8 +14,6 @@ use tower_sessions::{
 };
 
 use crate::server::{clock::Clock, error::is_out_of_reach, store::sessions};
-
-const SWEEP_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// A new id is random: that two are the same happens once, if ever, and not four times.
 const ID_TRIES_MAX: usize = 4;
@@ -66,16 +62,6 @@ impl SessionStore for DatabaseSessions {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         sessions::delete(&self.pool, &digest(id)).await.map_err(backend)
-    }
-}
-
-/// Deletes expired sessions now and then, until the program ends.
-pub async fn sweep(pool: PgPool, clock: Clock) {
-    loop {
-        if let Err(error) = sessions::delete_expired(&pool, clock.now()).await {
-            tracing::warn!(%error, "expired sessions could not be deleted");
-        }
-        tokio::time::sleep(SWEEP_PAUSE).await;
     }
 }
 

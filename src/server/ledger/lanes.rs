@@ -1,12 +1,12 @@
-//! Lanes: the one way in which single commands reach the database. Each bucket has one: a bounded queue, a
-//! connection, a memory. While one batch commits, the commands that arrive form the next; so thousands of
+//! Lanes: the one way in which single commands reach the database. Each bucket has one: a bounded queue (`entrance`),
+//! a connection, a memory. While one batch commits, the commands that arrive form the next; so thousands of
 //! spends share one flush to disk, and an idle system dispatches a single one at once, with no timer.
 //!
 //! A lane first decides on what it remembers, or has just read; the statement that writes it fails if that was wrong.
 //! While a large batch is written the next one is decided already, on accounts as they will be; no answer goes out
 //! before what it rests on is on disk. Whatever is left open is done under locks, also every refusal. There, a lost
 //! connection, a deadlock or a failover is tried again for a while: the keys of the commands tell what was done
-//! before the answer was lost.
+//! before the answer was lost. What fell due on accounts that nobody asks anything of comes between two batches.
 
 use std::{
     collections::{BTreeSet, btree_map::Entry},
@@ -19,7 +19,6 @@ use futures_util::FutureExt;
 use sqlx::{Connection, PgPool, Postgres, pool::PoolConnection};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
-    task::JoinHandle,
     time::{Instant, sleep},
 };
 
@@ -28,21 +27,17 @@ use super::{
     batch::{self, Answer},
     changed::Changed,
     decided::Decided,
+    entrance::{Due, Entered},
     memory::Memory,
 };
 use crate::{
     domain::{Account, AccountId, Command, Refusal, decide},
-    problem::Problem,
     server::{
-        Error,
         clock::Clock,
         error::is_out_of_reach,
         store::ledger::{self as store, Bucket},
     },
 };
-
-/// How many commands one lane keeps waiting; who comes then is told that the system is overloaded.
-const QUEUE_MAX: usize = 8_192;
 
 /// How many commands share one transaction.
 const BATCH_MAX: usize = 1_024;
@@ -59,32 +54,6 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How many batches a lane works without its memory once that was wrong: somebody else is at work on the same
 /// accounts then, and a statement that fails costs more than a lock.
 const DISTRUST: u32 = 16;
-
-/// The entrance of a lane.
-#[derive(Debug)]
-pub struct Lane {
-    queue: mpsc::Sender<Asked>,
-}
-
-impl Lane {
-    /// Opens a lane that works until `stop` says so, or nobody can ask it any more; then it finishes what it
-    /// has accepted.
-    pub fn open(worker: Worker, stop: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
-        let (queue, commands) = mpsc::channel(QUEUE_MAX);
-        (Self { queue }, tokio::spawn(worker.run(commands, stop)))
-    }
-
-    /// Hands a command in and waits for its answer. A caller that stops waiting does not undo anything: the
-    /// same key finds out what became of it.
-    pub async fn execute(&self, command: Command) -> Result<Answer, Error> {
-        let (asked, answer) = Asked::new(command);
-        self.queue.try_send(asked).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Problem::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Problem::Unavailable,
-        })?;
-        answer.await.map_err(|_| Error::internal("a command without an answer"))?
-    }
-}
 
 /// What works in a lane.
 pub struct Worker {
@@ -110,9 +79,12 @@ impl Worker {
         Self { pool, clock, bucket, conn: None, memory: Memory::new(), distrust: 0, busy, changed }
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Asked>, mut stop: watch::Receiver<bool>) {
+    /// Works until `stop` says so, or nobody can ask it any more; then it finishes what it has accepted.
+    pub async fn run(mut self, entered: Entered, mut stop: watch::Receiver<bool>) {
+        let Entered { mut commands, mut due } = entered;
         let mut ahead = Decided::default();
         let mut arrived = Vec::with_capacity(BATCH_MAX);
+        let mut waiting: Option<Due> = None;
         loop {
             if *stop.borrow() {
                 commands.close();
@@ -120,6 +92,7 @@ impl Worker {
             if ahead.is_empty() {
                 tokio::select! {
                     count = commands.recv_many(&mut arrived, BATCH_MAX) => if count == 0 { break },
+                    Some(first) = due.recv(), if !commands.is_closed() => waiting = Some(first),
                     // A ledger that is dropped can't say stop any more; then its queues end.
                     _ = stop.wait_for(|stop| *stop), if !commands.is_closed() => continue,
                 }
@@ -140,16 +113,27 @@ impl Worker {
                 if !left.is_empty() {
                     self.under_lock(left).await;
                 }
+                // After the commands, and also where they never end.
+                if let Some(due) = waiting.take().or_else(|| due.try_recv().ok()) {
+                    self.settle(due).await;
+                }
             };
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                // The callers learn that there is no answer. The database has whole batches or nothing.
-                tracing::error!(bucket = self.bucket.index(), "a batch of commands panicked");
+                // Who waits learns that there is no answer. The database has whole batches or nothing.
+                tracing::error!(bucket = self.bucket.index(), "a batch panicked");
                 self.memory.forget_all();
                 self.conn = None;
                 ahead = Decided::default();
                 arrived.clear();
             }
         }
+    }
+
+    /// Settles accounts, between two batches of commands. It is not tried again: whoever asked will ask again.
+    async fn settle(&mut self, due: Due) {
+        let settled = self.once_under_lock(&[], &due.accounts).await;
+        // Who has gone away finds what is left to do.
+        let _ = due.reply.send(settled.map(|(_, written)| written));
     }
 
     /// Decides what can be decided on the accounts at hand, and on those that memory has, for one batch.
@@ -315,8 +299,8 @@ impl Worker {
         let deadline = Instant::now() + RETRY_FOR;
         let mut pause = PAUSE_FIRST;
         loop {
-            let error = match self.once_under_lock(commands).await {
-                Ok(answers) => return Ok(answers),
+            let error = match self.once_under_lock(commands, &[]).await {
+                Ok((answers, _)) => return Ok(answers),
                 Err(error) => error,
             };
             let is_worth_it = is_out_of_reach(&error) && !is_lock_timeout(&error);
@@ -332,17 +316,26 @@ impl Worker {
         }
     }
 
-    async fn once_under_lock(&mut self, commands: &[Command]) -> sqlx::Result<Vec<Answer>> {
+    /// The answers to the commands, and on which accounts something was written.
+    async fn once_under_lock(
+        &mut self,
+        commands: &[Command],
+        due: &[AccountId],
+    ) -> sqlx::Result<(Vec<Answer>, Vec<AccountId>)> {
         let mut conn = self.take_connection().await?;
         let mut transaction = conn.begin().await?;
         let (answers, accounts) =
-            batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, &[]).await?;
+            batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, due).await?;
         transaction.commit().await?;
         // Also those on which nothing new was written: it may be that the answer to the first attempt was lost.
         self.changed.note(accounts.iter().map(Account::id));
-        accounts.iter().for_each(|account| self.memory.keep(account.continued()));
+        let written = accounts.iter().filter(|account| account.has_unwritten()).map(Account::id).collect();
+        // Those that only fell due would push out those that are asked for.
+        let is_wanted = |account: &&Account| due.is_empty() || self.memory.has(account.id());
+        let wanted: Vec<Account> = accounts.iter().filter(is_wanted).map(Account::continued).collect();
+        wanted.into_iter().for_each(|account| self.memory.keep(account));
         self.conn = Some(conn);
-        Ok(answers)
+        Ok((answers, written))
     }
 
     async fn take_connection(&mut self) -> sqlx::Result<PoolConnection<Postgres>> {

@@ -32,6 +32,10 @@ impl Memory {
         Some(account)
     }
 
+    pub fn has(&self, id: AccountId) -> bool {
+        self.accounts.contains(&id)
+    }
+
     /// Remembers an account as it goes on from here.
     pub fn keep(&mut self, account: Account) {
         self.take(account.id());

@@ -1,13 +1,16 @@
 //! The engine: commands in, answers out. Every change of an account passes through `batch`, in the end through
 //! [`decide`](crate::domain::decide); there is no second way.
 //!
-//! `lanes` gather single commands (`asked`) into batches, `memory` spares them reading, `batch` carries one out;
-//! `history` reads, `verify` checks the books; `changed` remembers which accounts somebody should look at again.
+//! `lanes` gather single commands (`asked`) that come in by their `entrance` into batches, `memory` spares them reading,
+//! `batch` carries one out; `due` finds what is to be settled; `history` reads, `verify` checks the books; `changed`
+//! remembers which accounts somebody should look at again.
 
 mod asked;
 mod batch;
 mod changed;
 mod decided;
+mod due;
+mod entrance;
 mod history;
 mod lanes;
 mod memory;
@@ -15,21 +18,21 @@ pub mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
 
-use self::lanes::{Lane, Worker};
-pub use self::{batch::Answer, changed::Changed, history::History};
-pub use super::store::ledger::{Filter, MonthTally};
+pub use self::{batch::Answer, changed::Changed, due::overdue, history::History};
+use self::{entrance::Lane, lanes::Worker};
+pub use super::store::ledger::{Bucket, Filter, MonthTally};
 use super::{
     Error,
     clock::Clock,
     store::{
         self,
-        ledger::{self as tables, Bucket, Buckets},
+        ledger::{self as tables, Buckets},
     },
 };
 use crate::domain::{AccountId, Command};
@@ -126,38 +129,5 @@ impl Ledger {
         debug_assert!(commands.iter().all(|command| command.account == account));
         let bucket = self.buckets.of(account);
         Ok(batch::under_lock(conn, &self.clock, bucket, commands, &[]).await?.0)
-    }
-
-    /// Writes what fell due on accounts that nobody has asked anything of since: at most `limit` accounts of
-    /// each bucket. Returns how many there were. An account that can't be settled is passed over, with a word
-    /// in the log; it may be what the books' check finds.
-    pub async fn settle_due(&self, limit: u16) -> sqlx::Result<usize> {
-        let mut settled = 0;
-        for bucket in self.buckets.all() {
-            let mut conn = self.pool.acquire().await?;
-            let due = tables::due(&mut conn, bucket, self.clock.now(), limit.into()).await?;
-            if !due.is_empty() && self.settle(&mut conn, bucket, &due).await.is_ok() {
-                settled += due.len();
-                continue;
-            }
-            for account in due {
-                match self.settle(&mut conn, bucket, &[account]).await {
-                    Ok(()) => settled += 1,
-                    Err(error) => {
-                        let error: &dyn std::error::Error = &error;
-                        tracing::warn!(error, %account, "an account could not be settled");
-                    }
-                }
-            }
-        }
-        Ok(settled)
-    }
-
-    async fn settle(&self, conn: &mut PgConnection, bucket: Bucket, due: &[AccountId]) -> sqlx::Result<()> {
-        let mut transaction = conn.begin().await?;
-        batch::under_lock(&mut transaction, &self.clock, bucket, &[], due).await?;
-        transaction.commit().await?;
-        self.changed.note(due.iter().copied());
-        Ok(())
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod api_keys;
 pub mod embedded;
+pub mod job_lock;
+pub mod job_runs;
 pub mod ledger;
 pub mod people;
 pub mod portal_sessions;

@@ -1,31 +1,25 @@
 //! Ways into the pages that can be gone once, found by the digest of their token.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::domain::AccountId;
 
-/// Notes a new one, and forgets those whose time is over.
+/// Notes a new one.
 pub async fn insert(
     conn: &mut PgConnection,
     digest: &[u8; 32],
     account: AccountId,
     return_url: &str,
-    now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "with forgotten as (
-             delete from portal_sessions
-             where expires_at <= $4
-         )
-         insert into portal_sessions (token_digest, account_id, return_url, expires_at)
-         values ($1, $2, $3, $5)",
+        "insert into portal_sessions (token_digest, account_id, return_url, expires_at)
+         values ($1, $2, $3, $4)",
         digest.as_slice(),
         Uuid::from(account),
         return_url,
-        now,
         expires_at,
     )
     .execute(conn)
@@ -48,4 +42,20 @@ pub async fn take(
         now,
     );
     Ok(row.fetch_optional(conn).await?.map(|row| (row.account_id.into(), row.return_url)))
+}
+
+/// Deletes at most `limit` whose time was over by `now`; returns how many.
+pub async fn delete_expired(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        "delete from portal_sessions
+         where token_digest in (
+             select token_digest
+             from portal_sessions
+             where expires_at <= $1
+             limit $2
+         )",
+        now,
+        limit,
+    );
+    Ok(deleted.execute(pool).await?.rows_affected())
 }

@@ -74,14 +74,18 @@ pub async fn delete(pool: &PgPool, digest: &[u8]) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Deletes what expired by `now`; returns how many.
-pub async fn delete_expired(pool: &PgPool, now: DateTime<Utc>) -> sqlx::Result<u64> {
+/// Deletes at most `limit` that expired by `now`; returns how many.
+pub async fn delete_expired(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> sqlx::Result<u64> {
     let deleted = sqlx::query!(
         "delete from sessions
-         where expires_at <= $1",
+         where id_digest in (
+             select id_digest
+             from sessions
+             where expires_at <= $1
+             limit $2
+         )",
         now,
-    )
-    .execute(pool)
-    .await?;
-    Ok(deleted.rows_affected())
+        limit,
+    );
+    Ok(deleted.execute(pool).await?.rows_affected())
 }

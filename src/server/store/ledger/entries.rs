@@ -134,45 +134,6 @@ pub async fn history(
     .collect()
 }
 
-/// Accounts of a bucket on which something fell due by `now`: a lot that lapsed, a hold that ran out, a period that
-/// ended.
-pub async fn due(
-    conn: &mut PgConnection,
-    bucket: Bucket,
-    now: DateTime<Utc>,
-    limit: i64,
-) -> sqlx::Result<Vec<AccountId>> {
-    let ids = sqlx::query_scalar!(
-        r#"(select account_id as "account_id!"
-            from lots
-            where bucket = $1
-              and is_open
-              and remaining > 0
-              and expires_at <= $2
-            order by expires_at
-            limit $3)
-           union
-           (select account_id
-            from holds
-            where bucket = $1
-              and until <= $2
-            order by until
-            limit $3)
-           union
-           (select account_id
-            from subscriptions
-            where bucket = $1
-              and due_at <= $2
-            order by due_at
-            limit $3)
-           limit $3"#,
-        bucket.0,
-        now,
-        limit,
-    );
-    Ok(ids.fetch_all(conn).await?.into_iter().map(AccountId::from).collect())
-}
-
 /// An entry by its name; what it says may be unreadable.
 pub struct Line {
     pub account: AccountId,

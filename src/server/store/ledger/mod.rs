@@ -11,6 +11,7 @@
 
 mod accounts;
 mod audit;
+mod due;
 mod entries;
 mod entry_row;
 mod holds;
@@ -28,7 +29,8 @@ use uuid::Uuid;
 pub use self::{
     accounts::{AccountRow, lock, open},
     audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
-    entries::{Filter, Line, answered, due, history, stream, take_time},
+    due::{Overdue, due, overdue},
+    entries::{Filter, Line, answered, history, stream, take_time},
     lots::{granted, list as lots},
     usage::{MonthTally, of_months as usage},
     write::{Stale, is_one_statement, write},

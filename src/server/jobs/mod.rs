@@ -1,0 +1,91 @@
+//! What happens without anybody asking. No answer needs a job to be right: jobs write down earlier what a command or a
+//! read would find anyway, and throw away what nobody needs.
+//!
+//! Of all processes on a database one does the jobs, under a lock; when it goes away, another takes over. Nothing depends
+//! on there being only one: what a job does twice it does once. `schedule` says whose turn it is, and does one step of
+//! one job at a time; `run` here is the only thing that sleeps. `record` keeps what came of it, `overview` shows it.
+
+mod overview;
+mod prune;
+mod record;
+mod schedule;
+mod settle;
+
+use std::{error::Error as StdError, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::time::{Instant, sleep, sleep_until};
+
+pub use self::{
+    overview::{Overview, overview},
+    prune::Prune,
+    schedule::Schedule,
+    settle::{Settle, settle_all},
+};
+use super::{AppState, Error, store::job_lock::JobLock};
+
+/// How often a process looks whether it is its turn to do the jobs.
+const LOCK_PAUSE: Duration = Duration::from_secs(5);
+
+/// How often one that does them makes sure that it still holds the lock, where no job is due sooner.
+const CONFIRM_PAUSE: Duration = Duration::from_secs(5);
+
+/// What one step of a job came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many things it did.
+    pub things: u64,
+    /// Whether there may be more to do.
+    pub is_more: bool,
+    /// What it could not do, though it goes on.
+    pub trouble: Option<String>,
+}
+
+#[async_trait]
+pub trait Job: Send {
+    fn name(&self) -> &'static str;
+
+    /// How long it rests when nothing more is to be done.
+    fn every(&self) -> Duration;
+
+    /// One step, of a size that is bounded. `now` is the machine's time, also in a sandbox whose clock is set.
+    async fn run_once(&mut self, state: &AppState, now: DateTime<Utc>) -> Result<Done, Error>;
+}
+
+/// All jobs that there are.
+pub fn all() -> Vec<Box<dyn Job>> {
+    vec![Box::new(Settle::default()), Box::new(Prune)]
+}
+
+/// Does the jobs, whenever this is the process whose turn it is, until the program ends.
+pub async fn run(state: AppState) {
+    loop {
+        match JobLock::take(&state.pool).await {
+            Ok(Some(lock)) => {
+                let lost = run_under(&state, lock).await;
+                tracing::warn!(
+                    error = &lost as &dyn StdError,
+                    "the lock of the jobs is lost: this process does them no more"
+                );
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "the lock of the jobs can't be asked for"),
+        }
+        sleep(LOCK_PAUSE).await;
+    }
+}
+
+/// Does the jobs until the lock is lost.
+async fn run_under(state: &AppState, mut lock: JobLock) -> sqlx::Error {
+    tracing::debug!("this process does the jobs");
+    record::end_abandoned(state).await;
+    let mut schedule = Schedule::new(all(), Instant::now());
+    loop {
+        sleep_until(schedule.next_at().min(Instant::now() + CONFIRM_PAUSE)).await;
+        if let Err(lost) = lock.confirm().await {
+            return lost;
+        }
+        schedule.step(state, Instant::now()).await;
+    }
+}

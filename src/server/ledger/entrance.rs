@@ -1,0 +1,83 @@
+//! The entrance of a lane: where commands wait until they are carried out, and accounts until they are settled. Both go
+//! the same way from here, so that a lane knows of all that its process does to its accounts.
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    asked::{Asked, is_lock_timeout},
+    batch::Answer,
+    lanes::Worker,
+};
+use crate::{
+    domain::{AccountId, Command},
+    problem::Problem,
+    server::Error,
+};
+
+/// How many commands one lane keeps waiting; who comes then is told that the system is overloaded.
+const QUEUE_MAX: usize = 8_192;
+
+/// How many batches of accounts wait to be settled. Who has more waits with them.
+const DUE_MAX: usize = 1;
+
+/// The entrance of a lane.
+#[derive(Debug)]
+pub struct Lane {
+    queue: mpsc::Sender<Asked>,
+    due: mpsc::Sender<Due>,
+}
+
+/// What has entered a lane, for its worker to take.
+pub struct Entered {
+    pub commands: mpsc::Receiver<Asked>,
+    pub due: mpsc::Receiver<Due>,
+}
+
+/// Accounts on which something fell due. The reply is which of them were written.
+pub struct Due {
+    pub accounts: Vec<AccountId>,
+    pub reply: oneshot::Sender<sqlx::Result<Vec<AccountId>>>,
+}
+
+impl Lane {
+    /// Opens a lane, and sets its worker to work.
+    pub fn open(worker: Worker, stop: watch::Receiver<bool>) -> (Self, JoinHandle<()>) {
+        let (queue, commands) = mpsc::channel(QUEUE_MAX);
+        let (due, accounts) = mpsc::channel(DUE_MAX);
+        let entered = Entered { commands, due: accounts };
+        (Self { queue, due }, tokio::spawn(worker.run(entered, stop)))
+    }
+
+    /// Hands a command in and waits for its answer. A caller that stops waiting does not undo anything: the
+    /// same key finds out what became of it.
+    pub async fn execute(&self, command: Command) -> Result<Answer, Error> {
+        let (asked, answer) = Asked::new(command);
+        self.queue.try_send(asked).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Problem::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Problem::Unavailable,
+        })?;
+        answer.await.map_err(|_| Error::internal("a command without an answer"))?
+    }
+
+    /// Writes what fell due on accounts, all of them or none. Which of them it was written on: on the others nothing is
+    /// due, or not any more.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where one of the accounts is to blame.
+    pub async fn settle(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, Error> {
+        let (reply, settled) = oneshot::channel();
+        self.due.send(Due { accounts, reply }).await.map_err(|_| Problem::Unavailable)?;
+        let settled = settled.await.map_err(|_| Error::internal("settling them panicked"))?;
+        settled.map_err(|error| if is_of_one(&error) { Error::internal(error) } else { error.into() })
+    }
+}
+
+/// Whether others than one account may fare better: it is locked by somebody, or too much fell due on it for one statement.
+fn is_of_one(error: &sqlx::Error) -> bool {
+    const STATEMENT_TIMEOUT: &str = "57014";
+    let code = error.as_database_error().and_then(|error| error.code());
+    is_lock_timeout(error) || code.is_some_and(|code| code == STATEMENT_TIMEOUT)
+}

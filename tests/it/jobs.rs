@@ -1,0 +1,476 @@
+//! Jobs: one process does them, another takes over; what fails is told and holds up nothing else.
+
+use std::{process::Stdio, time::Duration};
+
+use chrono::{DateTime, Months, TimeDelta, Utc};
+use futures_util::future::join_all;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::process::Signal;
+use scrip::{
+    domain::{AccountId, Act},
+    server::{
+        AppState, Error,
+        clock::Clock,
+        jobs::{Done, Job, Prune, Schedule, Settle, all, overview, settle_all},
+        ledger::{Answer, verify::verify},
+        store::{
+            self,
+            embedded::Embedded,
+            job_lock::JobLock,
+            job_runs::{self, JobRun},
+            sessions, test_clock,
+        },
+        subscriptions,
+    },
+};
+use sqlx::{AssertSqlSafe, PgPool};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::{
+    program::{LONG, run, scrip, send, started, stop},
+    support::{CATALOG, command, grant, noon, spend, state},
+};
+
+const PLAN: &str = "
+    [[plans]]
+    key = \"free\"
+    title = \"Free\"
+    monthly_credits = 5
+";
+
+/// How many runs an overview is asked for.
+const RUNS: u16 = 10;
+
+async fn ready(pool: &PgPool, clock: &Clock) -> AppState {
+    state(pool.clone(), clock.clone(), &format!("{CATALOG}{PLAN}")).await
+}
+
+/// The same program in another process: with lanes, a memory and connections of its own.
+async fn neighbour(pool: &PgPool, clock: &Clock) -> AppState {
+    ready(&store::connect((*pool.connect_options()).clone()), clock).await
+}
+
+async fn open(state: &AppState, count: usize) -> Vec<AccountId> {
+    let mut conn = state.pool.acquire().await.unwrap();
+    let mut accounts = Vec::new();
+    for _ in 0..count {
+        accounts.push(state.ledger.open_account(&mut conn).await.unwrap());
+    }
+    accounts
+}
+
+/// Gives all of these credits that lapse at `end`.
+async fn lend(state: &AppState, accounts: &[AccountId], end: DateTime<Utc>) {
+    let grants = accounts.iter().map(|account| state.ledger.execute(grant(*account, "loan", 5, Some(end))));
+    assert!(join_all(grants).await.into_iter().all(|granted| granted.unwrap().is_ok()));
+}
+
+async fn subscribe(state: &AppState, accounts: &[AccountId]) {
+    let catalog = state.catalog();
+    let asked = subscriptions::subscribe(&catalog, catalog.plan("free").unwrap());
+    let each =
+        |account: &AccountId| state.ledger.execute(command(*account, "plan", Act::Subscribe(asked.clone())));
+    assert!(join_all(accounts.iter().map(each)).await.into_iter().all(|begun| begun.unwrap().is_ok()));
+}
+
+/// What can't be done with the program.
+async fn meddle(pool: &PgPool, statements: &str) {
+    let statements = format!("set session_replication_role = replica; {statements}");
+    let mut conn = pool.acquire().await.unwrap().detach();
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut conn).await.unwrap();
+}
+
+/// All steps of a job until nothing more is to be done: how many things they did, and what they could not.
+async fn run_whole(job: &mut impl Job, state: &AppState, now: DateTime<Utc>) -> (u64, Vec<String>) {
+    let (mut things, mut troubles) = (0, Vec::new());
+    loop {
+        let done = job.run_once(state, now).await.unwrap();
+        things += done.things;
+        troubles.extend(done.trouble);
+        if !done.is_more {
+            return (things, troubles);
+        }
+    }
+}
+
+async fn assert_sound(pool: &PgPool) {
+    let report = verify(pool, None, |_, _| {}).await.unwrap();
+    assert_eq!(report.violations, 0, "{report}");
+}
+
+async fn runs_of(state: &AppState, job: &str) -> Vec<JobRun> {
+    job_runs::latest(&state.pool, job, RUNS.into()).await.unwrap()
+}
+
+/// Each account has been renewed so many times, and once each time.
+async fn assert_renewed(pool: &PgPool, accounts: &[AccountId], times: i64) {
+    let renewals = sqlx::query!(
+        r#"select account_id,
+                  count(*) as "entries!",
+                  count(distinct at) as "moments!"
+           from entries
+           where kind = 'n'
+           group by account_id"#
+    );
+    let renewals = renewals.fetch_all(pool).await.unwrap();
+    assert_eq!(renewals.len(), accounts.len());
+    for renewed in renewals {
+        assert_eq!((renewed.entries, renewed.moments), (times, times), "{}", renewed.account_id);
+    }
+}
+
+/// The server process of the database that holds the jobs' lock.
+async fn holder(pool: &PgPool) -> Option<i32> {
+    let pid = sqlx::query_scalar!(
+        r#"select pg_locks.pid as "pid!"
+           from pg_locks
+           join pg_database
+             on pg_database.oid = pg_locks.database
+           join pg_stat_activity
+             on pg_stat_activity.pid = pg_locks.pid
+           where pg_locks.locktype = 'advisory'
+             and pg_locks.granted
+             and pg_stat_activity.application_name = 'scrip jobs'
+             and pg_database.datname = current_database()"#
+    );
+    pid.fetch_optional(pool).await.unwrap()
+}
+
+/// Waits for something that others do.
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + LONG;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[sqlx::test]
+async fn one_process_has_the_lock_and_another_gets_it_when_the_connection_is_lost(pool: PgPool) {
+    let mut first = JobLock::take(&pool).await.unwrap().expect("nobody has it");
+    assert!(JobLock::take(&pool).await.unwrap().is_none());
+    first.confirm().await.unwrap();
+    let pid = holder(&pool).await.unwrap();
+    sqlx::query!("select pg_terminate_backend($1)", pid).fetch_one(&pool).await.unwrap();
+    let second = until("the lock is free", async || JobLock::take(&pool).await.unwrap()).await;
+    assert!(first.confirm().await.is_err(), "and the first one notices");
+    drop(second);
+    until("the lock is free again", async || JobLock::take(&pool).await.unwrap()).await;
+}
+
+#[sqlx::test]
+async fn a_job_that_fails_is_recorded_and_does_not_keep_the_others_from_working(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 3).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    meddle(&pool, "alter table sessions rename to away").await;
+
+    let mut schedule = Schedule::new(all(), Instant::now());
+    while job_runs::last_looked(&pool, "settle").await.unwrap().is_none() {
+        step(&mut schedule, &state).await;
+    }
+    assert_eq!(overview(&pool, &clock, RUNS).await.unwrap().overdue.accounts, 0, "what was due is settled");
+    let settled = &runs_of(&state, "settle").await[0];
+    assert_eq!((settled.things, settled.is_running, settled.error.as_deref()), (3, false, None));
+    let failed = &runs_of(&state, "prune").await[0];
+    let error = failed.error.as_deref().unwrap();
+    assert!(error.contains("relation \"sessions\" does not exist"), "{error}");
+    assert_eq!((failed.things, failed.is_running), (0, false));
+    assert_eq!(job_runs::last_looked(&pool, "prune").await.unwrap(), None);
+}
+
+/// Does one step, and returns how long it is until the next: the step itself and the pause.
+async fn step(schedule: &mut Schedule, state: &AppState) -> u64 {
+    let at = schedule.next_at();
+    schedule.step(state, at).await;
+    (schedule.next_at() - at).as_secs()
+}
+
+/// The machine may be slow, but not as slow as the next longer pause.
+fn assert_pause(until_next: u64, pause: u64) {
+    assert!((pause..2 * pause).contains(&until_next), "{until_next} s, not {pause}");
+}
+
+#[sqlx::test]
+async fn its_pauses_grow_until_it_succeeds(pool: PgPool) {
+    let state = ready(&pool, &Clock::default()).await;
+    let mut schedule = Schedule::new(vec![Box::new(Prune)], Instant::now());
+    meddle(&pool, "alter table sessions rename to away").await;
+    for pause in [2, 4, 8] {
+        assert_pause(step(&mut schedule, &state).await, pause);
+    }
+    meddle(&pool, "alter table away rename to sessions").await;
+    assert_pause(step(&mut schedule, &state).await, 60 * 60);
+    meddle(&pool, "alter table sessions rename to away").await;
+    // As after a first failure.
+    assert_pause(step(&mut schedule, &state).await, 2);
+    assert_eq!(runs_of(&state, "prune").await.len(), 4);
+}
+
+/// Panics at its first step.
+struct Panics;
+
+#[async_trait::async_trait]
+impl Job for Panics {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn every(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    async fn run_once(&mut self, _: &AppState, _: DateTime<Utc>) -> Result<Done, Error> {
+        panic!("on purpose")
+    }
+}
+
+#[sqlx::test]
+async fn a_job_that_panics_has_failed_like_any_other(pool: PgPool) {
+    let state = ready(&pool, &Clock::default()).await;
+    let mut schedule = Schedule::new(vec![Box::new(Panics)], Instant::now());
+    assert_pause(step(&mut schedule, &state).await, 2);
+    let failed = &runs_of(&state, "panics").await[0];
+    assert!(failed.error.as_deref().is_some_and(|error| error.contains("panicked")), "{failed:?}");
+}
+
+#[sqlx::test]
+async fn an_account_that_cannot_be_settled_is_passed_over_for_a_while(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 100).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    state.ledger.stop().await;
+    let (corrupt, puzzling) = (accounts[0], accounts[1]);
+    // The first in the queue: one whose balance is not the sum of its lots, one whose subscription has not begun.
+    meddle(
+        &pool,
+        &format!(
+            "update accounts set balance = balance + 1 where id = '{0}';
+             update lots set expires_at = '{2}' where account_id = '{0}';
+             insert into subscriptions (bucket, account_id, due_at, state)
+             select bucket, id, '{2}', 'null' from accounts where id = '{1}';
+             update subscriptions set state = sample.state from (select '{3}'::json as state) as sample",
+            Uuid::from(corrupt),
+            Uuid::from(puzzling),
+            noon() + TimeDelta::minutes(1),
+            not_due(&ready(&pool, &clock).await).await,
+        ),
+    )
+    .await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let state = ready(&pool, &clock).await;
+    let mut settle = Settle::default();
+    let (settled, troubles) = run_whole(&mut settle, &state, noon()).await;
+    assert_eq!(settled, 99, "all the others, and what else fell due on the puzzling one");
+    let of = |account: &AccountId| troubles.iter().filter(|told| told.contains(&account.to_string())).count();
+    assert_eq!([of(&corrupt), of(&puzzling), troubles.len()], [1, 1, 2], "each is told once: {troubles:?}");
+    let overdue = overview(&pool, &clock, RUNS).await.unwrap().overdue;
+    assert_eq!((overdue.accounts, overdue.since), (2, Some(noon() + TimeDelta::minutes(1))));
+
+    let soon = noon() + TimeDelta::minutes(59);
+    assert_eq!(run_whole(&mut settle, &state, soon).await, (0, Vec::new()), "and not again at once");
+    let later = noon() + TimeDelta::hours(1);
+    assert_eq!(run_whole(&mut settle, &state, later).await.1.len(), 2, "but after a while");
+}
+
+/// What is kept of a subscription on which nothing is due yet.
+async fn not_due(state: &AppState) -> String {
+    let other = open(state, 1).await;
+    subscribe(state, &other).await;
+    let kept = sqlx::query_scalar!("select state::text as \"state!\" from subscriptions");
+    let kept = kept.fetch_one(&state.pool).await.unwrap();
+    meddle(&state.pool, "delete from subscriptions").await;
+    kept
+}
+
+#[sqlx::test]
+async fn a_backlog_is_caught_up_bucket_by_bucket_while_spends_go_on(pool: PgPool) {
+    const BACKLOG: usize = 3_000;
+    const SPENDERS: usize = 16;
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, BACKLOG).await;
+    subscribe(&state, &accounts).await;
+    clock.set(noon() + Months::new(1));
+    let spenders = &accounts[..SPENDERS];
+    let (mut settle, mut settled, mut spent) = (Settle::default(), 0, 0);
+    loop {
+        let key = format!("spend-{spent}");
+        let spends = spenders.iter().map(|account| spend(&state, *account, &key, "render", None));
+        let spends = join_all(spends.map(|spend| state.ledger.execute(spend)));
+        let (done, answers) = tokio::join!(settle.run_once(&state, noon()), spends);
+        spent += 1;
+        let done = done.unwrap();
+        assert_eq!(done.trouble, None);
+        settled += done.things;
+        // Each has the five credits of one month.
+        let is_paid = |answer: Result<Answer, Error>| answer.unwrap().is_ok();
+        assert!(answers.into_iter().map(is_paid).all(|is_paid| is_paid == (spent <= 5)));
+        if spent == 8 {
+            let buckets = sqlx::query_scalar!(
+                r#"select count(distinct bucket) as "buckets!" from entries where kind = 'n'"#
+            );
+            assert_eq!(buckets.fetch_one(&pool).await.unwrap(), 8, "no bucket waits for another");
+        }
+        if !done.is_more {
+            break;
+        }
+    }
+    assert!(settled as usize >= BACKLOG - SPENDERS, "{settled}");
+    assert_renewed(&pool, &accounts, 1).await;
+    assert_sound(&pool).await;
+}
+
+#[sqlx::test]
+async fn a_lane_whose_accounts_the_job_settles_still_knows_them(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 4).await;
+    subscribe(&state, &accounts).await;
+    clock.set(noon() + Months::new(1));
+    assert_eq!(settle_all(&state.ledger).await.unwrap(), 4);
+    // No account can be read any more, so what is remembered has to be right.
+    meddle(&pool, "alter function as_row(accounts) rename to away").await;
+    for account in accounts {
+        assert!(state.ledger.execute(spend(&state, account, "s", "render", None)).await.unwrap().is_ok());
+    }
+    let stranger = open(&state, 1).await[0];
+    assert!(state.ledger.execute(spend(&state, stranger, "s", "render", None)).await.is_err());
+    meddle(&pool, "alter function away(accounts) rename to as_row").await;
+    assert_sound(&pool).await;
+}
+
+#[sqlx::test]
+async fn runs_are_recorded_and_old_ones_and_ended_sessions_thrown_away(pool: PgPool) {
+    let state = ready(&pool, &Clock::default()).await;
+    let now = Clock::default().now();
+    for number in 0..1_001_u32 {
+        let (data, ended) = (serde_json::Value::Null, now - TimeDelta::seconds(1));
+        assert!(sessions::insert(&pool, &number.to_be_bytes().repeat(8), &data, ended).await.unwrap());
+    }
+    let there = sessions::insert(&pool, &[1; 32], &serde_json::Value::Null, now + TimeDelta::hours(1)).await;
+    assert!(there.unwrap());
+    for (number, age) in [29, 30].into_iter().enumerate() {
+        let run = JobRun {
+            id: Uuid::from_u128(number as u128),
+            job: "settle".to_owned(),
+            started_at: now - TimeDelta::days(age),
+            took_ms: 1_500,
+            things: 12,
+            is_running: false,
+            error: None,
+        };
+        job_runs::write(&pool, &run).await.unwrap();
+    }
+
+    let mut schedule = Schedule::new(vec![Box::new(Prune)], Instant::now());
+    step(&mut schedule, &state).await;
+    let under_way = &runs_of(&state, "prune").await[0];
+    assert_eq!((under_way.things, under_way.is_running), (1_001, true), "a thousand sessions and a run");
+    step(&mut schedule, &state).await;
+    let runs = runs_of(&state, "prune").await;
+    assert_eq!((runs.len(), runs[0].things, runs[0].is_running), (1, 1_002, false));
+    let looked = job_runs::last_looked(&pool, "prune").await.unwrap().unwrap();
+    step(&mut schedule, &state).await;
+    assert_eq!(runs_of(&state, "prune").await.len(), 1, "one that did nothing is none");
+    assert!(job_runs::last_looked(&pool, "prune").await.unwrap().unwrap() > looked);
+
+    let left = sqlx::query_scalar!("select count(*) as \"left!\" from sessions").fetch_one(&pool).await;
+    assert_eq!(left.unwrap(), 1);
+    assert_eq!(runs_of(&state, "settle").await.len(), 1);
+    let told = overview(&pool, &Clock::default(), 1).await.unwrap().to_string();
+    assert!(told.contains("12 done in 1,500 ms") && told.ends_with("Nothing is due.\n"), "{told}");
+}
+
+#[sqlx::test]
+async fn many_at_once_and_broken_off_anywhere_renew_each_account_exactly_once(pool: PgPool) {
+    const MONTHS: u32 = 6;
+    let mut rng = StdRng::seed_from_u64(6);
+    let clock = Clock::standing_at(noon());
+    let processes =
+        [ready(&pool, &clock).await, neighbour(&pool, &clock).await, neighbour(&pool, &clock).await];
+    let accounts = open(&processes[0], 120).await;
+    subscribe(&processes[0], &accounts).await;
+    for month in 1..=MONTHS {
+        clock.set(noon() + Months::new(month));
+        let tasks: Vec<_> = (0..9)
+            .map(|task| {
+                let ledger = processes[task % processes.len()].ledger.clone();
+                tokio::spawn(async move { settle_all(&ledger).await.map(drop) })
+            })
+            .collect();
+        for task in &tasks[3..] {
+            sleep(Duration::from_micros(rng.random_range(0..4_000))).await;
+            task.abort();
+        }
+        let others = sqlx::query!(
+            "select pg_terminate_backend(pid)
+             from pg_stat_activity
+             where datname = current_database()
+               and state = 'active'
+               and pid <> pg_backend_pid()
+               and query like '%accounts%'"
+        );
+        others.fetch_all(&pool).await.unwrap();
+        for task in tasks {
+            // Broken off, or its connection was.
+            let _ = task.await;
+        }
+        let last = &processes[month as usize % processes.len()].ledger;
+        until("what is left is settled", async || settle_all(last).await.ok()).await;
+        assert_renewed(&pool, &accounts, month.into()).await;
+    }
+    assert_sound(&pool).await;
+}
+
+#[tokio::test]
+async fn of_two_servers_the_other_takes_over_when_the_one_with_the_jobs_is_killed() {
+    let data = TempDir::new().unwrap();
+    let database = Embedded::start(data.path()).await.unwrap();
+    let (address, pool) = (database.url(), store::connect(database.connect_options()));
+    store::migrate(&pool).await.unwrap();
+    let serve = async || {
+        let mut server = scrip(data.path(), &["serve"]);
+        server.env("DATABASE_URL", &address).stderr(Stdio::null());
+        started(server).await.0
+    };
+    let state = ready(&pool, &Clock::standing_at(noon())).await;
+    let accounts = open(&state, 400).await;
+    subscribe(&state, &accounts).await;
+    state.ledger.stop().await;
+    test_clock::write(&pool, Some(noon() + Months::new(1))).await.unwrap();
+
+    let first = serve().await;
+    let pid = until("the first does the jobs", async || holder(&pool).await).await;
+    let second = serve().await;
+    assert_eq!(holder(&pool).await, Some(pid));
+    // In the middle of its work, if it is quick; once more with the other, whose connection alone is lost.
+    send(&first, Signal::KILL);
+    let next = until("the second takes over", async || holder(&pool).await.filter(|next| *next != pid)).await;
+    sqlx::query!("select pg_terminate_backend($1)", next).fetch_one(&pool).await.unwrap();
+    until("it takes the jobs up again", async || holder(&pool).await.filter(|again| *again != next)).await;
+    let clock = Clock::standing_at(noon() + Months::new(1));
+    until("all is settled", async || {
+        (overview(&pool, &clock, RUNS).await.unwrap().overdue.accounts == 0).then_some(())
+    })
+    .await;
+    assert_renewed(&pool, &accounts, 1).await;
+
+    until("it says so", async || job_runs::last_looked(&pool, "settle").await.unwrap()).await;
+    let mut jobs = scrip(data.path(), &["jobs"]);
+    jobs.env("DATABASE_URL", &address);
+    let (told, said) = run(jobs).await;
+    assert!(told && said.contains("settle    last looked 2") && said.contains("Nothing is due."), "{said}");
+    stop(second).await;
+    assert_sound(&pool).await;
+    pool.close().await;
+    database.stop().await;
+}
