@@ -21,6 +21,7 @@ use crate::{
     measure::{MANY, MEASURES, Measure, READERS},
     others::Ticks,
     plan::Plan,
+    renewals::Renewals,
     yardsticks::Yardsticks,
 };
 
@@ -38,6 +39,7 @@ pub struct Contest<'a> {
     pub yardsticks: Yardsticks,
     pub house: House,
     pub aged: Aged,
+    pub renewals: Renewals,
     pub api: Arc<Api>,
 }
 
@@ -46,6 +48,7 @@ impl Contest<'_> {
     pub async fn close(self) -> Growth {
         self.api.close().await;
         self.house.close().await;
+        self.renewals.close().await;
         self.aged.close().await
     }
 
@@ -185,6 +188,8 @@ impl Contest<'_> {
                 sample
             }
             Measure::Old => uniform(&self.aged.old, MANY, plan).await,
+            Measure::BeforeRenewals => self.renewals.before(plan).await,
+            Measure::Renewals => self.renewals.all_at_once().await,
             Measure::Http(_)
             | Measure::HttpBatches(_)
             | Measure::HttpHalfOfPeak

@@ -9,7 +9,9 @@ use futures_util::{StreamExt, stream};
 use scrip::{
     domain::{
         AccountId, Act, Amount, Capture, Charge, Command, Grant, HoldLife, IdempotencyKey, Limits, Receipt,
-        Source, Spend, catalog::ActionKey, note::Description,
+        Source, Spend, Subscribe, Terms,
+        catalog::{ActionKey, Allowance, PlanKey},
+        note::Description,
     },
     server::{
         clock::Clock,
@@ -23,6 +25,9 @@ use sqlx::{AssertSqlSafe, PgPool, Row, postgres::PgConnectOptions, raw_sql};
 pub const PLENTY: i64 = 1_000_000_000;
 
 const COST: i64 = 6;
+
+/// What a plan gives for each month.
+const ALLOWANCE: i64 = 100;
 
 /// How many callers fill a ledger.
 const FILLERS: usize = 2_048;
@@ -42,6 +47,11 @@ impl House {
         let pool = connect(options);
         migrate(&pool).await.expect("migrations");
         let ledger = open_ledger(&pool).await;
+        Self::fill(pool, ledger, accounts, lots).await
+    }
+
+    /// The same in a ledger that is open.
+    pub async fn fill(pool: PgPool, ledger: Ledger, accounts: usize, lots: usize) -> Self {
         let mut ids = Vec::with_capacity(accounts);
         let mut transaction = pool.begin().await.expect("a transaction");
         for _ in 0..accounts {
@@ -70,6 +80,11 @@ impl House {
     pub async fn spend_in_turn(&self, count: usize) {
         let accounts = self.accounts.iter().cycle();
         fill(&self.ledger, accounts.take(count).map(|id| spend(*id, COST))).await;
+    }
+
+    /// All accounts begin a plan that is billed by the clock, at the same moment.
+    pub async fn subscribe(&self) {
+        fill(&self.ledger, self.accounts.iter().map(|id| subscribe(*id))).await;
     }
 
     /// An account of its own, with these lots.
@@ -148,6 +163,19 @@ fn grant(account: AccountId, credits: i64) -> Command {
         description: Description::parse("Bonus").expect("a description"),
     };
     Command::new(account, key(), Act::Grant(grant))
+}
+
+fn subscribe(account: AccountId) -> Command {
+    let terms = Terms {
+        plan: PlanKey::try_from("monthly".to_owned()).expect("a plan"),
+        allowance: Allowance::Monthly(amount(ALLOWANCE)),
+        rollover_cap: None,
+        priority: Source::Plan.default_priority(),
+        grace_days: 0,
+        is_free: true,
+    };
+    let asked = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+    Command::new(account, key(), Act::Subscribe(asked))
 }
 
 fn key() -> IdempotencyKey {

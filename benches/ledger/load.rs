@@ -69,12 +69,21 @@ where
     F: Future<Output = bool> + Send,
     A: Fn(SmallRng) -> F + Send + Sync + 'static,
 {
+    open_until(|elapsed| elapsed >= plan.lead + plan.lasts, plan.lead, rate, ask).await
+}
+
+/// The same until `is_over`, which is asked each millisecond; who comes within `lead` is not counted.
+pub async fn open_until<F, A>(is_over: impl Fn(Duration) -> bool, lead: Duration, rate: f64, ask: A) -> Sample
+where
+    F: Future<Output = bool> + Send,
+    A: Fn(SmallRng) -> F + Send + Sync + 'static,
+{
     let ask = Arc::new(ask);
     let start = Instant::now();
     let (mut come, mut callers) = (0_u64, JoinSet::new());
     let mut rng = SmallRng::seed_from_u64(7);
     let mut tick = tokio::time::interval(Duration::from_millis(1));
-    while start.elapsed() < plan.lead + plan.lasts {
+    while !is_over(start.elapsed()) {
         tick.tick().await;
         let due_by_now = (start.elapsed().as_secs_f64() * rate) as u64;
         while come < due_by_now {
@@ -84,10 +93,11 @@ where
             come += 1;
         }
     }
+    let lasted = start.elapsed().saturating_sub(lead);
     let (mut waits, mut refused) = (histogram(), 0);
     while let Some(answered) = callers.join_next().await {
         let (is_done, due, at) = answered.expect("a caller does not panic");
-        if due - start < plan.lead {
+        if due - start < lead {
             continue;
         }
         if is_done {
@@ -96,7 +106,7 @@ where
             refused += 1;
         }
     }
-    sample(&waits, plan.lasts, refused)
+    sample(&waits, lasted, refused)
 }
 
 fn sample(waits: &Histogram<u64>, took: Duration, refused: u64) -> Sample {

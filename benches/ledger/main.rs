@@ -16,6 +16,7 @@ mod load;
 mod measure;
 mod others;
 mod plan;
+mod renewals;
 mod report;
 mod server;
 mod verification;
@@ -33,6 +34,7 @@ use crate::{
     contest::Contest,
     house::House,
     plan::{LOTS, Plan},
+    renewals::Renewals,
     report::{Machine, Results},
     verification::Verification,
     yardsticks::Yardsticks,
@@ -65,11 +67,13 @@ async fn run() {
     let house = House::build(cluster.database("ledger"), plan.accounts, LOTS).await;
     println!("filling an old ledger of {} entries", plan.old_entries);
     let aged = Aged::prepare(&cluster, &plan, &house).await;
+    println!("filling a ledger of {} subscriptions", plan.renewed_accounts);
+    let renewals = Renewals::prepare(&cluster, &plan).await;
     println!("filling a ledger behind a server");
     let api = Arc::new(Api::prepare(&cluster, &plan).await);
     println!("everything is filled");
 
-    let contest = Contest { cluster: &cluster, plan: &plan, yardsticks, house, aged, api };
+    let contest = Contest { cluster: &cluster, plan: &plan, yardsticks, house, aged, renewals, api };
     contest.lap().await;
     let before = [Updates::of(&contest.house, "accounts").await, Updates::of(&contest.house, "lots").await];
     let mut book = Book::default();

@@ -25,6 +25,9 @@ pub enum Measure {
     Old,
     OneLot,
     ManyLots,
+    /// Spends at a steady rate where all accounts are subscribed, and the same while all are renewed.
+    BeforeRenewals,
+    Renewals,
     /// Over HTTP, with so many connections.
     Http(usize),
     HttpBatches(usize),
@@ -34,7 +37,7 @@ pub enum Measure {
     HttpFlood,
 }
 
-pub const MEASURES: [Measure; 32] = [
+pub const MEASURES: [Measure; 34] = [
     Measure::Tpcb,
     Measure::NaiveUniform,
     Measure::NaiveHot,
@@ -57,6 +60,8 @@ pub const MEASURES: [Measure; 32] = [
     Measure::Old,
     Measure::OneLot,
     Measure::ManyLots,
+    Measure::BeforeRenewals,
+    Measure::Renewals,
     Measure::Http(64),
     Measure::Http(256),
     Measure::Http(512),
@@ -93,6 +98,8 @@ impl Measure {
             Self::Old => "uniform, old ledger".to_owned(),
             Self::OneLot => "hot account with one lot".to_owned(),
             Self::ManyLots => "hot account with many lots".to_owned(),
+            Self::BeforeRenewals => "spends before renewals, at a steady rate".to_owned(),
+            Self::Renewals => "renewals, all at once; waits of spends meanwhile".to_owned(),
             Self::Http(many) => format!("POST /spends, {} connections", number(many)),
             Self::HttpBatches(many) => {
                 format!("POST /spends/batch of {BATCH}, {} connections", number(many))

@@ -23,6 +23,8 @@ pub struct Plan {
     /// The account with many lots: how many live ones, how many spent ones.
     pub lots_live: usize,
     pub lots_spent: usize,
+    /// How many accounts are renewed at the same instant.
+    pub renewed_accounts: usize,
 }
 
 /// How many lots the accounts have that are spent from.
@@ -52,6 +54,7 @@ impl Plan {
             old_entries: 2_000_000,
             lots_live: 1_000,
             lots_spent: 10_000,
+            renewed_accounts: 100_000,
         }
     }
 
@@ -70,6 +73,7 @@ impl Plan {
             old_entries: 60_000,
             lots_live: 100,
             lots_spent: 500,
+            renewed_accounts: 10_000,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     hosts::BALANCES,
     measure::{MEASURES, Measure, READERS},
     plan::LOTS,
+    renewals::RATE,
     server::LOG,
 };
 
@@ -183,6 +184,9 @@ fn method(results: &Results) -> String {
          - Young and old: {aged} accounts with {lots} lots each, the same in both, and {young} entries (a fresh copy \
            in each round) or {old}, made by spends. Lots: one account with a single lot, one with {live} live and \
            {spent} spent ones.\n\
+         - Renewals: the subscriptions of {renewed} accounts fall due at the same instant, and the job that settles what \
+           fell due renews all of them, while {steady:.0} spends a second come for any of these accounts (which renew \
+           some of them on their way); before that, the same spends alone.\n\
          - The verification is `scrip verify` of the old ledger, in a process of its own.\n",
         wal = number(plan.warm_wal_mb),
         lasts = plan.lasts.as_secs_f64(),
@@ -200,5 +204,7 @@ fn method(results: &Results) -> String {
         old = number(plan.old_entries),
         live = number(plan.lots_live),
         spent = number(plan.lots_spent),
+        renewed = number(plan.renewed_accounts),
+        steady = RATE,
     )
 }

@@ -63,6 +63,12 @@ pub fn goals(results: &Results) -> Vec<Goal> {
     ));
     goals.push(times(Measure::Old, Measure::Young, AtLeast(0.9)));
     goals.push(times(Measure::ManyLots, Measure::OneLot, AtLeast(2.0 / 3.0)));
+    goals.push(goal(
+        "p99 of spends while all accounts are renewed to that before".to_owned(),
+        AtMost(2.0),
+        "×",
+        book.ratio(Measure::Renewals, Measure::BeforeRenewals, |sample| sample.p99),
+    ));
     goals.extend(http_goals(book));
     let bytes = [results.growth.entries].into_iter().collect();
     goals.push(goal("entry of a spend, with its indexes".to_owned(), AtMost(220.0), "bytes", bytes));
