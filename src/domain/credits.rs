@@ -96,7 +96,7 @@ impl From<Amount> for i64 {
 }
 
 /// The sum of what one account holds, which no account is ever granted too much for.
-pub(super) fn total(credits: impl Iterator<Item = Credits>) -> Credits {
+pub fn total(credits: impl Iterator<Item = Credits>) -> Credits {
     credits.fold(Credits::ZERO, |sum, credits| {
         sum.checked_add(credits).expect("no account is granted more than it can hold")
     })

@@ -73,7 +73,7 @@
 //!
 //! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
 //! with an [`Entry`] or a [`Refusal`]. [`replay`] keeps the books a second time, to check them. [`catalog`]
-//! says what actions cost and what is sold; [`level`] says when to warn.
+//! says what actions cost and what is sold; [`level`] says when little is left, [`warning`] when to tell.
 
 pub mod account;
 pub mod calendar;
@@ -97,6 +97,7 @@ pub mod subscription;
 #[cfg(test)]
 mod testing;
 pub mod usage;
+pub mod warning;
 
 pub use account::{Account, Allocation, CLOCK_SLACK, HOLDS_MAX, Quote, Receipt, Refusal, Shortfall, decide};
 pub use catalog::Catalog;
@@ -116,3 +117,4 @@ pub use lot::{Lot, LotState, Priority, Source};
 pub use replay::{Replay, Used, Violation};
 pub use subscription::{Period, Subscription, SubscriptionState, Terms};
 pub use usage::{Tally, Usage};
+pub use warning::Warning;

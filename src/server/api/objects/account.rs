@@ -42,7 +42,7 @@ pub struct BalanceObject {
     /// What can be spent later, in lots that have not begun.
     #[schema(value_type = fields::Credits)]
     scheduled: Credits,
-    /// `low` at the catalog's `low_balance` or below it.
+    /// `low` at the catalog's `low_balance` or below it. `comfortable` where use is unlimited.
     #[schema(value_type = fields::LevelName)]
     level: Level,
     /// Whether spends cost nothing at the moment.
@@ -126,7 +126,7 @@ impl BalanceObject {
             held: account.held(),
             debt: account.debt(),
             scheduled: account.scheduled(now),
-            level: Level::of(available, catalog.low_balance.threshold(None)),
+            level: Level::of_account(account, catalog.low_balance, now),
             unlimited: account.is_unlimited(now),
             next_expiry: account.next_expiry(now).map(|(credits, at)| NextExpiry { credits, at }),
         }
