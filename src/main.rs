@@ -29,7 +29,7 @@ use scrip::{
         ledger::verify::verify,
         notify,
         store::{self, api_keys::ApiKey, embedded::Embedded, people::Role},
-        test_clock,
+        test_clock, warnings,
     },
 };
 use sqlx::PgPool;
@@ -187,8 +187,9 @@ async fn serve(
     let (address, url) = (listener.local_addr()?, state.base_url.clone());
     let mut beside = JoinSet::new();
     beside.spawn(jobs::run(state.clone()));
-    beside.spawn(notify::tell(state.pool.clone(), state.ledger.clone()));
+    beside.spawn(notify::tell(state.clone()));
     beside.spawn(notify::hear(state.clone()));
+    beside.spawn(warnings::watch(state.clone()));
     if let Some(reload) = reload {
         let (in_force, file) = (state.in_force.clone(), config.catalog.clone());
         beside.spawn(async move { catalog::take_up_when_asked(in_force, &file, reload).await });

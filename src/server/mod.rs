@@ -20,6 +20,7 @@ pub mod state;
 pub mod store;
 pub mod subscriptions;
 pub mod test_clock;
+pub mod warnings;
 
 pub use error::Error;
 pub use state::AppState;

@@ -11,8 +11,9 @@ use super::{
     catalog::InForce,
     clock::Clock,
     config::Config,
-    ledger::Ledger,
+    ledger::{Changed, Ledger},
     notify::Live,
+    warnings,
 };
 use crate::{
     domain::{Catalog, Refusal},
@@ -32,6 +33,8 @@ pub struct Parts {
     pub auth: Auth,
     pub api_keys: ApiKeys,
     pub live: Live,
+    /// What to look at for warnings.
+    pub unseen: Changed,
     /// How browsers reach the server; without a slash at the end.
     pub base_url: String,
     pub return_origins: Vec<String>,
@@ -71,6 +74,7 @@ impl AppState {
         Ok(Self(Arc::new(Parts {
             api_keys: ApiKeys::new(pool.clone()),
             live: Live::default(),
+            unseen: warnings::unseen(),
             base_url: config.base_url.clone().unwrap_or_else(listens_on),
             return_origins: config.return_origins.clone(),
             is_sandbox: config.is_sandbox,

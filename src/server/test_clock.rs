@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 
-use super::{AppState, Error, clock::Clock, jobs, store::test_clock};
+use super::{AppState, Error, clock::Clock, jobs, store::test_clock, warnings};
 use crate::{domain::moment, problem::Problem};
 
 /// What is read of the clock and what is written is set in the same order.
@@ -43,5 +43,6 @@ pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Err
     state.clock.set(now);
     drop(alone);
     state.live.wake_all();
-    jobs::settle_all(&state.ledger).await.map(drop)
+    jobs::settle_all(&state.ledger).await?;
+    warnings::run_once(state, state.clock.now()).await.map(drop)
 }

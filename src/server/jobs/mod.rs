@@ -10,6 +10,7 @@ mod prune;
 mod record;
 mod schedule;
 mod settle;
+mod warn;
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -22,6 +23,7 @@ pub use self::{
     prune::Prune,
     schedule::Schedule,
     settle::{Settle, settle_all},
+    warn::Warn,
 };
 use super::{AppState, Error, store::job_lock::JobLock};
 
@@ -55,7 +57,7 @@ pub trait Job: Send {
 
 /// All jobs that there are.
 pub fn all() -> Vec<Box<dyn Job>> {
-    vec![Box::new(Settle::default()), Box::new(Prune)]
+    vec![Box::new(Settle::default()), Box::new(Warn), Box::new(Prune)]
 }
 
 /// Does the jobs, whenever this is the process whose turn it is, until the program ends.

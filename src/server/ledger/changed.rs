@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 use crate::{domain::AccountId, server::store::signals::NAMED_MAX};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Changed {
+    /// More than these are not remembered by name.
+    most: usize,
     since: Mutex<Since>,
     any: Notify,
 }
@@ -23,14 +25,31 @@ struct Since {
     are_many: bool,
 }
 
+/// For telling: as many as a signal can name.
+impl Default for Changed {
+    fn default() -> Self {
+        Self::of_at_most(NAMED_MAX)
+    }
+}
+
 impl Changed {
+    pub fn of_at_most(most: usize) -> Self {
+        Self { most, since: Mutex::default(), any: Notify::new() }
+    }
+
     pub fn note(&self, accounts: impl Iterator<Item = AccountId>) {
         let mut since = self.since();
         if !since.are_many {
             since.accounts.extend(accounts);
-            since.are_many = since.accounts.len() > NAMED_MAX;
+            since.are_many = since.accounts.len() > self.most;
         }
         drop(since);
+        self.any.notify_one();
+    }
+
+    /// More than can be named.
+    pub fn note_many(&self) {
+        self.since().are_many = true;
         self.any.notify_one();
     }
 

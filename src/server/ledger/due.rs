@@ -13,10 +13,6 @@ use crate::{
 };
 
 impl Ledger {
-    pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
-        self.buckets.all()
-    }
-
     /// Accounts of a bucket on which something fell due, at most `limit`, those first that have waited longest.
     pub async fn due(
         &self,

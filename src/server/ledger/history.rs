@@ -34,6 +34,10 @@ impl Ledger {
         self.buckets.of(id)
     }
 
+    pub fn buckets(&self) -> impl Iterator<Item = Bucket> {
+        self.buckets.all()
+    }
+
     /// The entry that answered the command with this key, if it was carried out.
     pub async fn answered(&self, id: AccountId, key: IdempotencyKey) -> Result<Option<Arc<Entry>>, Error> {
         let mut conn = self.pool.acquire().await?;
@@ -44,6 +48,15 @@ impl Ledger {
     pub async fn account(&self, id: AccountId) -> Result<Account, Error> {
         let mut conn = self.pool.acquire().await?;
         self.account_in(&mut conn, id).await
+    }
+
+    /// Those of these accounts that are of the bucket, as they stand now.
+    pub async fn accounts(&self, bucket: Bucket, ids: &[AccountId]) -> Result<Vec<Account>, Error> {
+        let mut conn = self.pool.acquire().await?;
+        let mut accounts = store::load(&mut conn, bucket, ids, &[]).await?;
+        let now = self.clock.now();
+        accounts.iter_mut().for_each(|account| account.settle(now));
+        Ok(accounts)
     }
 
     /// An account as it stands now, and those of its entries before `before` (from the newest where that is

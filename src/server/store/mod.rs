@@ -12,6 +12,7 @@ pub mod profiles;
 pub mod sessions;
 pub mod signals;
 pub mod test_clock;
+pub mod warnings;
 
 use std::time::Duration;
 

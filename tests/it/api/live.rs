@@ -59,8 +59,8 @@ impl Stream {
 
 /// The program with all that goes on beside it.
 fn beside(app: &App) -> [JoinHandle<()>; 2] {
-    let (state, ledger) = (app.state.clone(), app.state.ledger.clone());
-    [tokio::spawn(notify::hear(state.clone())), tokio::spawn(notify::tell(state.pool.clone(), ledger))]
+    let state = app.state.clone();
+    [tokio::spawn(notify::hear(state.clone())), tokio::spawn(notify::tell(state))]
 }
 
 #[sqlx::test]
