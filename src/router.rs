@@ -71,6 +71,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/sign_out", post(server_function))
         .route("/fn/enter_portal", post(server_function))
         .route("/fn/typed_email", post(server_function))
+        .route("/fn/dismiss_warning", post(server_function))
         .route("/fn/session", post(server_function))
         .route("/fn/offer", post(server_function))
         .route("/fn/actions", post(server_function))

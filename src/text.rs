@@ -80,18 +80,20 @@ pub fn plan_price(amount: Option<Price>, interval: Interval) -> String {
 
 /// What a plan gives: `100 credits a month · up to 200 kept · 14 days free to try`, or `unlimited`.
 pub fn plan_terms(plan: &Plan) -> String {
-    let allowance = match plan.allowance {
-        Allowance::Monthly(amount) => monthly(amount),
-        Allowance::Unlimited => "unlimited".to_owned(),
-    };
-    let kept = match (plan.allowance, plan.rollover_cap.map(RolloverCap::get)) {
-        (Allowance::Monthly(amount), Some(cap)) if cap > 1 => {
-            Some(format!("up to {} kept", number(amount.get() * i64::from(cap))))
+    let trial = plan.trial_days.map(|count| format!(" · {} free to try", days(count)));
+    allowance(plan.allowance, plan.rollover_cap) + trial.as_deref().unwrap_or_default()
+}
+
+/// `100 credits a month · up to 200 kept`, or `unlimited`.
+pub fn allowance(allowance: Allowance, rollover_cap: Option<RolloverCap>) -> String {
+    let Allowance::Monthly(amount) = allowance else { return "unlimited".to_owned() };
+    let monthly = monthly(amount);
+    match rollover_cap.map(RolloverCap::get) {
+        Some(cap) if cap > 1 => {
+            format!("{monthly} · up to {} kept", number(amount.get().saturating_mul(cap.into())))
         }
-        _ => None,
-    };
-    let trial = plan.trial_days.map(|count| format!("{} free to try", days(count)));
-    [Some(allowance), kept, trial].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+        _ => monthly,
+    }
 }
 
 /// To whom a plan would give enough: `Upgrade to Pro for 100 credits a month.`

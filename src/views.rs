@@ -1,31 +1,45 @@
 //! What readers see: the shapes that server functions answer with, and how each is made from what the domain
 //! knows. The pages show them.
 
+mod history;
 mod offer;
-
-use std::sync::Arc;
+mod subscription;
+mod warning;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use self::offer::{ActionView, OfferView, PackView, PlanView};
+pub use self::{
+    history::{CursorView, EntryView, HistoryView, KindView, title},
+    offer::{ActionView, OfferView, PackView, PlanView},
+    subscription::SubscriptionView,
+    warning::WarningView,
+};
 use crate::{
     domain::{
-        Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Kind, Level, Lot, LotState, Quote,
-        Refusal, Shortfall, Source, Version,
+        Account, Allocation, Amount, Catalog, Charge, Credits, Entry, Level, Lot, LotState, Quote, Refusal,
+        Shortfall, Source, Warning,
         catalog::{Action, Cost},
-        subscription::Next,
     },
     problem::Problem,
-    text::number,
+    text::{self, number},
 };
 
-/// Who is signed in, as the header shows it.
+/// What stands around every page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SessionView {
+pub struct FrameView {
+    /// The product's name.
+    pub product: String,
+    /// Who is signed in, if anybody.
+    pub member: Option<MemberView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
     /// What they are called.
     pub name: String,
     pub balance: BalanceView,
+    pub warnings: Vec<WarningView>,
     /// Where the host is that sent them here.
     pub return_url: Option<String>,
 }
@@ -34,6 +48,7 @@ pub struct SessionView {
 pub struct BalanceView {
     pub available: Credits,
     pub level: Level,
+    pub is_unlimited: bool,
 }
 
 /// The actions that a member can run, and what became of the last one.
@@ -94,6 +109,12 @@ pub struct AllocationView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CreditsView {
     pub available: Credits,
+    pub is_unlimited: bool,
+    /// Set aside by open holds.
+    pub held: Credits,
+    /// Owed: what comes in next pays it first.
+    pub debt: Credits,
+    pub subscription: Option<SubscriptionView>,
     /// How much lapses next, and when.
     pub next_expiry: Option<(Credits, DateTime<Utc>)>,
     /// Lots with credits remaining, in the order in which they are spent.
@@ -103,7 +124,8 @@ pub struct CreditsView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LotView {
     pub number: i64,
-    pub source: Source,
+    /// Where it came from: the plan by its name.
+    pub source: String,
     pub granted: Credits,
     pub remaining: Credits,
     pub state: LotState,
@@ -111,53 +133,27 @@ pub struct LotView {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// A page of history, newest first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HistoryView {
-    pub entries: Vec<EntryView>,
-    /// Where the next newer and the next older page start, where there is one.
-    pub newer: Option<CursorView>,
-    pub older: Option<CursorView>,
-}
-
-/// The start of a page of history: entries before this version, or the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum CursorView {
-    Newest,
-    Before(i64),
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EntryView {
-    pub version: i64,
-    pub at: DateTime<Utc>,
-    pub kind: KindView,
-    pub title: String,
-    pub delta: i64,
-    pub balance_after: Credits,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum KindView {
-    Grant,
-    Spend,
-    Hold,
-    Capture,
-    Release,
-    Refund,
-    Expiry,
-    Void,
-    Adjustment,
-    Clawback,
-    Reinstatement,
-    Unlimited,
-    Subscription,
-    Renewal,
-}
-
 impl BalanceView {
-    pub fn of(available: Credits, catalog: &Catalog) -> Self {
-        Self { available, level: Level::of(available, catalog.low_balance.threshold(None)) }
+    pub fn of(account: &Account, catalog: &Catalog, now: DateTime<Utc>) -> Self {
+        Self {
+            available: account.available(now),
+            level: Level::of_account(account, catalog.low_balance, now),
+            is_unlimited: account.is_unlimited(now),
+        }
+    }
+}
+
+impl MemberView {
+    pub fn of(
+        name: String,
+        return_url: Option<String>,
+        account: &Account,
+        standing: &[Warning],
+        catalog: &Catalog,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let balance = BalanceView::of(account, catalog, now);
+        Self { name, balance, warnings: WarningView::all(account, standing, catalog, now), return_url }
     }
 }
 
@@ -219,18 +215,30 @@ impl AllocationView {
 }
 
 impl CreditsView {
-    pub fn of(account: &Account, now: DateTime<Utc>) -> Self {
+    pub fn of(account: &Account, catalog: &Catalog, now: DateTime<Utc>) -> Self {
+        let subscription = account.subscription().map(|current| SubscriptionView::of(current, catalog, now));
         let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
-        let lots: Vec<LotView> = open.map(|lot| LotView::of(lot, now)).collect();
-        Self { available: account.available(now), next_expiry: account.next_expiry(now), lots }
+        let lots = open.map(|lot| LotView::of(lot, subscription.as_ref(), now)).collect();
+        Self {
+            available: account.available(now),
+            is_unlimited: account.is_unlimited(now),
+            held: account.held(),
+            debt: account.debt(),
+            next_expiry: account.next_expiry(now),
+            subscription,
+            lots,
+        }
     }
 }
 
 impl LotView {
-    fn of(lot: &Lot, now: DateTime<Utc>) -> Self {
+    fn of(lot: &Lot, subscription: Option<&SubscriptionView>, now: DateTime<Utc>) -> Self {
+        let plan = subscription.filter(|_| lot.source == Source::Plan);
+        let source =
+            plan.map_or_else(|| text::source(lot.source).to_owned(), |plan| format!("{} plan", plan.title));
         Self {
             number: lot.number.0,
-            source: lot.source,
+            source,
             granted: lot.granted,
             remaining: lot.remaining,
             state: lot.state(now),
@@ -238,90 +246,4 @@ impl LotView {
             expires_at: lot.expires_at,
         }
     }
-}
-
-impl HistoryView {
-    /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first;
-    /// `latest`: the account's last.
-    pub fn of(
-        mut entries: Vec<Arc<Entry>>,
-        before: Option<Version>,
-        latest: Version,
-        catalog: &Catalog,
-    ) -> Self {
-        let has_older = entries.len() > Self::PAGE;
-        entries.truncate(Self::PAGE);
-        // Versions have no gaps, so the page before this one starts a page's length above it.
-        let newer = before.map(|before| match before.0.saturating_add(Self::PAGE as i64) {
-            start if start > latest.0 => CursorView::Newest,
-            start => CursorView::Before(start),
-        });
-        let older = entries.last().filter(|_| has_older).map(|oldest| CursorView::Before(oldest.version.0));
-        Self { entries: entries.iter().map(|entry| EntryView::of(entry, catalog)).collect(), newer, older }
-    }
-
-    /// How many entries a page shows.
-    pub const PAGE: usize = 25;
-}
-
-impl EntryView {
-    fn of(entry: &Entry, catalog: &Catalog) -> Self {
-        let kind = match entry.kind {
-            Kind::Grant => KindView::Grant,
-            Kind::Spend(_) => KindView::Spend,
-            Kind::Hold { .. } => KindView::Hold,
-            Kind::Capture { .. } => KindView::Capture,
-            Kind::Release { .. } => KindView::Release,
-            Kind::Refund { .. } => KindView::Refund,
-            Kind::Expiry => KindView::Expiry,
-            Kind::Void => KindView::Void,
-            Kind::Adjustment => KindView::Adjustment,
-            Kind::Clawback(_) => KindView::Clawback,
-            Kind::Reinstatement(_) => KindView::Reinstatement,
-            Kind::Unlimited { .. } => KindView::Unlimited,
-            Kind::Subscription(_) => KindView::Subscription,
-            Kind::Renewal(_) => KindView::Renewal,
-        };
-        Self {
-            version: entry.version.0,
-            at: entry.at,
-            kind,
-            title: title(entry, catalog),
-            delta: entry.delta(),
-            balance_after: entry.balance_after,
-        }
-    }
-}
-
-/// What an entry was for, in words. An action that is no longer in the catalog is still in history, under its
-/// key.
-pub fn title(entry: &Entry, catalog: &Catalog) -> String {
-    if let Some(action) = entry.kind.charge().and_then(|charge| charge.action.as_ref()) {
-        let known = catalog.action(action.as_str());
-        return known.map_or_else(|| action.to_string(), |action| action.title.clone());
-    }
-    if let Some(description) = &entry.description {
-        return description.as_str().to_owned();
-    }
-    if let Some(subscription) = entry.kind.subscription() {
-        let key = subscription.terms.plan.as_str();
-        let plan = catalog.plan(key).map_or(key, |plan| &plan.title);
-        return match (subscription.has_ended(), &subscription.next) {
-            (true, _) => format!("{plan}: ended"),
-            (false, Next::End) => format!("{plan}: ends with its period"),
-            (false, Next::Change(next)) => {
-                let next = next.plan.as_str();
-                format!("{plan}: then {}", catalog.plan(next).map_or(next, |plan| &plan.title))
-            }
-            (false, Next::Renew) => plan.to_owned(),
-        };
-    }
-    match (&entry.kind, entry.cause) {
-        (Kind::Expiry, _) => "Expired credits",
-        (Kind::Void, _) => "Credits of a void lot",
-        (Kind::Release { .. }, None) => "Hold that ran out",
-        (Kind::Release { .. }, Some(_)) => "Released hold",
-        _ => "Credits",
-    }
-    .to_owned()
 }

@@ -9,11 +9,11 @@ use leptos_router::{
 };
 
 use super::{
-    components::Header,
-    fns::{SignIn, SignOut, SignUp, Spend, session},
+    components::{Header, LowCreditBanner},
+    fns::{DismissWarning, SignIn, SignOut, SignUp, Spend, session},
     pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, PortalPage, SignInPage, SignUpPage},
 };
-use crate::{problem::Problem, views::SessionView};
+use crate::{problem::Problem, views::FrameView};
 
 /// The document around the pages; rendered on the server only.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -67,6 +67,7 @@ fn Frame() -> impl IntoView {
             "Skip to content"
         </a>
         <Header />
+        <LowCreditBanner />
         <Routes fallback=NoSuchPage>
             <Route path=path!("/") view=Home />
             <Route path=path!("/sign-up") view=SignUpPage />
@@ -94,6 +95,7 @@ pub struct Acts {
     pub sign_in: ServerAction<SignIn>,
     pub sign_out: ServerAction<SignOut>,
     pub spend: ServerAction<Spend>,
+    pub dismiss_warning: ServerAction<DismissWarning>,
 }
 
 /// Whether the page that is made now is the one that the browser loaded.
@@ -121,9 +123,10 @@ impl Acts {
             + self.sign_in.version().get()
             + self.sign_out.version().get()
             + self.spend.version().get()
+            + self.dismiss_warning.version().get()
     }
 }
 
-/// Who is signed in: one question to the server for all of a page.
+/// The product and who is signed in: one question to the server for all of a page.
 #[derive(Clone, Copy)]
-pub struct Session(pub Resource<Result<Option<SessionView>, Problem>>);
+pub struct Session(pub Resource<Result<FrameView, Problem>>);

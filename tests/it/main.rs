@@ -19,3 +19,4 @@ mod support;
 mod urls;
 mod verify;
 mod walks;
+mod warnings;

@@ -1,6 +1,6 @@
 //! The balance, as it stands on every page.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
 use crate::{domain::Level, text, views::BalanceView};
 
@@ -16,12 +16,18 @@ pub fn BalanceBadge(balance: BalanceView) -> impl IntoView {
     view! {
         <a class="badge" href="/credits" data-level=level>
             <span class="badge-mark" aria-hidden="true"></span>
-            <span class="badge-number">{text::number(available)}</span>
-            <span class="badge-unit">
-                {format!(" {}", text::credits_unit(available))}
-                <span class="visually-hidden">{available_word}</span>
-            </span>
-            {level_word.map(|word| view! { <span class="badge-level">{word}</span> })}
+            {if balance.is_unlimited {
+                Either::Left(view! { <span class="badge-number">"Unlimited"</span> })
+            } else {
+                Either::Right(view! {
+                    <span class="badge-number">{text::number(available)}</span>
+                    <span class="badge-unit">
+                        {format!(" {}", text::credits_unit(available))}
+                        <span class="visually-hidden">{available_word}</span>
+                    </span>
+                    {level_word.map(|word| view! { <span class="badge-level">{word}</span> })}
+                })
+            }}
         </a>
     }
 }

@@ -5,7 +5,7 @@ use leptos_router::components::A;
 
 use super::BalanceBadge;
 use crate::{
-    views::SessionView,
+    views::{FrameView, MemberView},
     web::app::{Acts, Session},
 };
 
@@ -17,10 +17,12 @@ pub fn Header() -> impl IntoView {
             <Transition>
                 {move || Suspend::new(async move {
                     match session.await {
-                        Ok(Some(session)) => EitherOf3::A(view! { <MemberHeader session /> }),
-                        Ok(None) => EitherOf3::B(view! { <VisitorHeader /> }),
+                        Ok(FrameView { product, member: Some(member) }) => {
+                            EitherOf3::A(view! { <MemberHeader product member /> })
+                        }
+                        Ok(FrameView { product, member: None }) => EitherOf3::B(view! { <VisitorHeader product /> }),
                         // Nobody knows who it is: nothing is offered that might be wrong.
-                        Err(_) => EitherOf3::C(view! { <Wordmark href="/" /> }),
+                        Err(_) => EitherOf3::C(view! { <Wordmark product="Scrip".to_owned() href="/" /> }),
                     }
                 })}
             </Transition>
@@ -29,12 +31,12 @@ pub fn Header() -> impl IntoView {
 }
 
 #[component]
-fn MemberHeader(session: SessionView) -> impl IntoView {
+fn MemberHeader(product: String, member: MemberView) -> impl IntoView {
     let Acts { sign_out, .. } = expect_context();
-    let SessionView { name, balance, return_url } = session;
+    let MemberView { name, balance, return_url, .. } = member;
     let title = name.clone();
     view! {
-        <Wordmark href="/actions" />
+        <Wordmark product href="/actions" />
         <nav class="nav" aria-label="Main">
             <ul role="list">
                 <li>
@@ -70,9 +72,9 @@ fn MemberHeader(session: SessionView) -> impl IntoView {
 }
 
 #[component]
-fn VisitorHeader() -> impl IntoView {
+fn VisitorHeader(product: String) -> impl IntoView {
     view! {
-        <Wordmark href="/" />
+        <Wordmark product href="/" />
         <div class="account">
             <a class="button text" href="/sign-in">
                 "Sign in"
@@ -85,7 +87,7 @@ fn VisitorHeader() -> impl IntoView {
 }
 
 #[component]
-fn Wordmark(href: &'static str) -> impl IntoView {
+fn Wordmark(product: String, href: &'static str) -> impl IntoView {
     view! {
         <a class="wordmark" href=href>
             <svg viewBox="0 0 24 24" aria-hidden="true">
@@ -94,7 +96,7 @@ fn Wordmark(href: &'static str) -> impl IntoView {
                     d="M3.5 4h17A1.5 1.5 0 0 1 22 5.5v3.6a3 3 0 0 0 0 5.8v3.6a1.5 1.5 0 0 1-1.5 1.5h-17A1.5 1.5 0 0 1 2 18.5v-3.6a3 3 0 0 0 0-5.8V5.5A1.5 1.5 0 0 1 3.5 4ZM14 7v2.2h1.8V7Zm0 3.9v2.2h1.8v-2.2Zm0 3.9V17h1.8v-2.2Z"
                 />
             </svg>
-            "Scrip"
+            {product}
         </a>
     }
 }

@@ -60,7 +60,7 @@ fn LotRow(lot: LotView) -> impl IntoView {
     view! {
         <tr role="row">
             <th scope="row" role="rowheader">
-                {text::source(lot.source)}
+                {lot.source}
             </th>
             <td role="cell" class="number">
                 {format!("{} of {}", text::number(remaining), text::number(granted))}

@@ -6,9 +6,11 @@ mod credentials;
 mod entry_table;
 mod header;
 mod lot_table;
+mod low_credit_banner;
 mod message;
 mod notice;
 mod page;
+mod plan_card;
 mod price_list;
 mod sign_in_first;
 mod submit_button;
@@ -21,9 +23,11 @@ pub use self::{
     entry_table::EntryTable,
     header::Header,
     lot_table::LotTable,
+    low_credit_banner::LowCreditBanner,
     message::{Message, ProblemMessage},
     notice::{Notice, NoticeKind, ProblemNotice},
     page::{Page, loaded},
+    plan_card::PlanCard,
     price_list::{ActionText, PackList, PlanList, PriceList},
     sign_in_first::SignInFirst,
     submit_button::SubmitButton,

@@ -13,7 +13,7 @@ pub async fn credits() -> Result<CreditsView, Problem> {
     answer(|caller| async move {
         let member = caller.member().await?;
         let account = caller.state.ledger.account(member.account).await?;
-        Ok(CreditsView::of(&account, caller.state.clock.now()))
+        Ok(CreditsView::of(&account, &caller.state.catalog(), caller.state.clock.now()))
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{problem::Problem, views::SessionView};
+use crate::{problem::Problem, views::FrameView};
 
 /// Where a person goes who signed in from nowhere in particular.
 #[cfg(feature = "ssr")]
@@ -67,17 +67,42 @@ pub async fn typed_email() -> Result<Option<String>, Problem> {
     answer(|caller| async move { Ok(caller.typed_email()) }).await
 }
 
-/// Who is signed in, and the balance of their account.
+/// The product, who is signed in, and what they have and are warned of.
 #[server(prefix = "/fn", endpoint = "session")]
-pub async fn session() -> Result<Option<SessionView>, Problem> {
-    use crate::{server::caller::answer, views::BalanceView};
+pub async fn session() -> Result<FrameView, Problem> {
+    use crate::{
+        server::{caller::answer, warnings},
+        views::MemberView,
+    };
     answer(|caller| async move {
-        let Some(user) = caller.user().await? else { return Ok(None) };
         let state = &caller.state;
+        let catalog = state.catalog();
+        let product = catalog.name.clone();
+        let Some(user) = caller.user().await? else { return Ok(FrameView { product, member: None }) };
         let account = state.ledger.account(user.account).await?;
+        let standing = warnings::of(state, &account).await?;
         let return_url = state.auth.return_url(&caller.session).await?;
-        let balance = BalanceView::of(account.available(state.clock.now()), &state.catalog());
-        Ok(Some(SessionView { name: user.name, balance, return_url }))
+        let now = state.clock.now();
+        let member = MemberView::of(user.name, return_url, &account, &standing, &catalog, now);
+        Ok(FrameView { product, member: Some(member) })
+    })
+    .await
+}
+
+/// Shows no more, until there is news, what the member has seen by `seen`: that lots lapse, or that little is left.
+#[server(prefix = "/fn", endpoint = "dismiss_warning")]
+pub async fn dismiss_warning(are_of_lots: bool, seen: i64) -> Result<(), Problem> {
+    use chrono::DateTime;
+
+    use crate::{
+        domain::moment,
+        server::{caller::answer, warnings},
+    };
+    answer(|caller| async move {
+        let member = caller.member().await?;
+        let seen = DateTime::from_timestamp_micros(seen).filter(|seen| moment::is_kept(*seen));
+        let seen = seen.ok_or(Problem::Malformed)?;
+        warnings::dismiss(&caller.state, member.account, are_of_lots, seen).await
     })
     .await
 }

@@ -1,12 +1,15 @@
 //! What a member has: the sum, and the lots behind it.
 
-use leptos::{either::Either, prelude::*};
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+};
 
 use crate::{
     text,
     views::CreditsView,
     web::{
-        components::{Date, LotTable, Message, Page, loaded},
+        components::{Date, LotTable, Message, Page, PlanCard, loaded},
         fns::credits,
     },
 };
@@ -19,8 +22,12 @@ pub fn Credits() -> impl IntoView {
 
 #[component]
 fn Have(credits: CreditsView) -> impl IntoView {
-    let CreditsView { available, next_expiry, lots } = credits;
+    let CreditsView { available, is_unlimited, held, debt, subscription, next_expiry, lots } = credits;
     let available = available.get();
+    let (figure, unit) = match available {
+        0 if is_unlimited => ("Unlimited".to_owned(), String::new()),
+        _ => (text::number(available), format!(" {} available", text::credits_unit(available))),
+    };
     let expiry = match next_expiry {
         Some((amount, at)) => {
             let verb = if amount.get() == 1 { "expires" } else { "expire" };
@@ -28,24 +35,36 @@ fn Have(credits: CreditsView) -> impl IntoView {
         }
         None => Either::Right("Nothing expires"),
     };
-    let lots = if lots.is_empty() {
-        Either::Left(view! {
+    let held = (held.get() > 0).then(|| {
+        view! { <p class="figure-note">{format!("{} held by work that is under way", text::number(held.get()))}</p> }
+    });
+    let debt = (debt.get() > 0).then(|| {
+        let words = format!("{} owed: what comes in next pays it first", text::number(debt.get()));
+        view! { <p class="figure-note">{words}</p> }
+    });
+    let lots = if lots.is_empty() && is_unlimited {
+        EitherOf3::C(())
+    } else if lots.is_empty() {
+        EitherOf3::A(view! {
             <Message title="No credits left" href="/history" link="See where they went">
                 "When you receive credits, you see here where each came from, how many are left and when they expire."
             </Message>
         })
     } else {
-        Either::Right(view! { <LotTable lots /> })
+        EitherOf3::B(view! { <LotTable lots /> })
     };
     view! {
         <h1>"Credits"</h1>
         <div class="figure">
             <p class="figure-value">
-                <span class="figure-number">{text::number(available)}</span>
-                {format!(" {} available", text::credits_unit(available))}
+                <span class="figure-number">{figure}</span>
+                {unit}
             </p>
             <p class="figure-note">{expiry}</p>
+            {held}
+            {debt}
         </div>
+        {subscription.map(|subscription| view! { <PlanCard subscription /> })}
         {lots}
     }
 }

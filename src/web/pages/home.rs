@@ -1,11 +1,12 @@
 //! The first page: what the product is, what its actions cost, and what credits cost.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 
 use crate::{
     text,
-    views::OfferView,
+    views::{FrameView, OfferView},
     web::{
+        app::Session,
         components::{PackList, Page, PlanList, PriceList, loaded},
         fns::offer,
     },
@@ -19,9 +20,8 @@ pub fn Home() -> impl IntoView {
 
 #[component]
 fn Offer(offer: OfferView) -> impl IntoView {
-    let gift = offer.signup.map(|signup| {
-        view! { <p class="hero-offer">{format!("{} free when you sign up", text::credits(signup.get()))}</p> }
-    });
+    let Session(session) = expect_context();
+    let gift = offer.signup.map(|signup| format!("{} free when you sign up", text::credits(signup.get())));
     let plans = section("plans", "Plans", offer.plans, |plans| view! { <PlanList plans /> });
     let packs = section("packs", "Credit packs", offer.packs, |packs| view! { <PackList packs /> });
     view! {
@@ -29,10 +29,17 @@ fn Offer(offer: OfferView) -> impl IntoView {
             <h1>{offer.name}</h1>
             <p class="hero-lead">{offer.summary}</p>
             <div class="buttons">
-                <a class="button primary" href="/sign-up">
-                    "Sign up"
-                </a>
-                {gift}
+                <Transition>
+                    {move || {
+                        let gift = gift.clone();
+                        Suspend::new(async move {
+                            match session.await {
+                                Ok(FrameView { member: Some(_), .. }) => Either::Left(view! { <ToActions /> }),
+                                _ => Either::Right(view! { <ToSignUp gift /> }),
+                            }
+                        })
+                    }}
+                </Transition>
             </div>
         </section>
         <section class="section" aria-labelledby="prices">
@@ -44,6 +51,25 @@ fn Offer(offer: OfferView) -> impl IntoView {
         </section>
         {plans}
         {packs}
+    }
+}
+
+#[component]
+fn ToActions() -> impl IntoView {
+    view! {
+        <a class="button primary" href="/actions">
+            "Go to Actions"
+        </a>
+    }
+}
+
+#[component]
+fn ToSignUp(gift: Option<String>) -> impl IntoView {
+    view! {
+        <a class="button primary" href="/sign-up">
+            "Sign up"
+        </a>
+        {gift.map(|gift| view! { <p class="hero-offer">{gift}</p> })}
     }
 }
 

@@ -1,0 +1,62 @@
+//! What a member is warned of, between the header and the page: that little or nothing is left, that credits lapse.
+
+use leptos::prelude::*;
+
+use super::SubmitButton;
+use crate::{
+    views::WarningView,
+    web::app::{Acts, Session},
+};
+
+/// The region is always there, so that screen readers speak what comes into it.
+#[component]
+pub fn LowCreditBanner() -> impl IntoView {
+    let Session(session) = expect_context();
+    view! {
+        <div class="banners" role="status">
+            <Transition>
+                {move || Suspend::new(async move {
+                    let member = session.await.ok().and_then(|frame| frame.member);
+                    let warnings = member.map(|member| member.warnings).unwrap_or_default();
+                    warnings.into_iter().map(|warning| view! { <Banner warning /> }).collect_view()
+                })}
+            </Transition>
+        </div>
+    }
+}
+
+#[component]
+fn Banner(warning: WarningView) -> impl IntoView {
+    let level = match warning {
+        WarningView::Empty => "empty",
+        WarningView::Low { .. } => "low",
+        WarningView::Lapsing { .. } => "lapsing",
+    };
+    let words = warning.words();
+    let dismissal = match warning {
+        WarningView::Empty => None,
+        WarningView::Low { seen, .. } => Some((false, seen)),
+        WarningView::Lapsing { seen, .. } => Some((true, seen)),
+    };
+    let dismissal =
+        dismissal.map(|(are_of_lots, seen)| view! { <Dismiss are_of_lots seen=seen.timestamp_micros() /> });
+    view! {
+        <div class="banner" data-level=level>
+            <p>{words} " " <a href="/credits">"See your credits"</a></p>
+            {dismissal}
+        </div>
+    }
+}
+
+/// A form, so that it works without JavaScript.
+#[component]
+fn Dismiss(are_of_lots: bool, seen: i64) -> impl IntoView {
+    let Acts { dismiss_warning, .. } = expect_context();
+    view! {
+        <ActionForm action=dismiss_warning>
+            <input type="hidden" name="are_of_lots" value=are_of_lots.to_string() />
+            <input type="hidden" name="seen" value=seen />
+            <SubmitButton class="button text" pending=dismiss_warning.pending() words="Dismiss" />
+        </ActionForm>
+    }
+}
