@@ -95,7 +95,9 @@ export async function open(page: Page, path: string) {
 
 export const heading = (page: Page, name: string | RegExp) => page.getByRole("heading", { level: 1, name });
 export const badge = (page: Page) => page.getByRole("banner").getByRole("link", { name: "available" });
-export const notice = (page: Page) => page.getByRole("status");
+export const notice = (page: Page) => page.getByRole("main").getByRole("status");
+/** What a member is warned of, on every page: there, and empty where there is nothing to warn of. */
+export const banner = (page: Page) => page.locator("body > [role=status]");
 /** What went wrong, among regions that are there for it but mostly empty. */
 export const alert = (within: Page | Locator, words: string | RegExp) =>
   within.getByRole("alert").filter({ hasText: words });

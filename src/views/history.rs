@@ -91,8 +91,8 @@ impl EntryView {
             Kind::Clawback(_) => KindView::Clawback,
             Kind::Reinstatement(_) => KindView::Reinstatement,
             Kind::Unlimited { .. } => KindView::Unlimited,
-            Kind::Subscription(_) => KindView::Subscription,
-            Kind::Renewal(_) => KindView::Renewal,
+            Kind::Renewal(ref after) if !after.has_ended() => KindView::Renewal,
+            Kind::Subscription(_) | Kind::Renewal(_) => KindView::Subscription,
         };
         Self {
             version: entry.version.0,

@@ -1,12 +1,15 @@
 //! What a member is warned of, between the header and the page: that little or nothing is left, that credits lapse.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 use super::SubmitButton;
 use crate::{
     views::WarningView,
     web::app::{Acts, Session},
 };
+
+const CREDITS: &str = "/credits";
 
 /// The region is always there, so that screen readers speak what comes into it.
 #[component]
@@ -33,6 +36,9 @@ fn Banner(warning: WarningView) -> impl IntoView {
         WarningView::Lapsing { .. } => "lapsing",
     };
     let words = warning.words();
+    let path = use_location().pathname;
+    // Not on the page that it leads to.
+    let link = move || (path.get() != CREDITS).then(|| view! { <a href=CREDITS>"See your credits"</a> });
     let dismissal = match warning {
         WarningView::Empty => None,
         WarningView::Low { seen, .. } => Some((false, seen)),
@@ -42,7 +48,7 @@ fn Banner(warning: WarningView) -> impl IntoView {
         dismissal.map(|(are_of_lots, seen)| view! { <Dismiss are_of_lots seen=seen.timestamp_micros() /> });
     view! {
         <div class="banner" data-level=level>
-            <p>{words} " " <a href="/credits">"See your credits"</a></p>
+            <p>{words} ". " {link}</p>
             {dismissal}
         </div>
     }

@@ -1,0 +1,60 @@
+// What a member is warned of: when little is left, once, and until they have seen it.
+import { type Page } from "@playwright/test";
+import { banner, expect, open, payer, spend, test } from "./support";
+import { host, ours } from "./server";
+
+const give = (page: Page, account: string, amount: number) =>
+  host(page.request, ours(), "POST", `/accounts/${account}/grants`, { amount, source: "bonus", reason: "More" });
+const take = (page: Page, account: string, amount: number) =>
+  host(page.request, ours(), "POST", "/spends", { account, amount });
+const dismiss = (page: Page) => banner(page).getByRole("button", { name: "Dismiss" });
+
+test("little left is told once, dismissed for good, and told again after it was enough", async ({ page, member }) => {
+  const account = await payer(page);
+  await open(page, "/credits");
+  await expect(banner(page)).toBeEmpty();
+
+  await take(page, account, 4);
+  await open(page, "/credits");
+  await expect(banner(page)).toContainText("2 credits left");
+  await dismiss(page).click();
+  await expect(dismiss(page)).toHaveCount(0);
+  await expect(page).toHaveURL(/\/credits\??$/);
+  for (const path of ["/actions", "/history"]) {
+    await open(page, path);
+    await expect(banner(page)).toHaveText("");
+  }
+
+  await give(page, account, 10);
+  await open(page, "/credits");
+  await expect(banner(page)).toHaveText("");
+  await take(page, account, 11);
+  await open(page, "/credits");
+  await expect(banner(page)).toContainText("1 credit left");
+});
+
+test("nothing left is told for as long as it is so", async ({ page, member }) => {
+  const account = await payer(page);
+  await take(page, account, 6);
+  for (const path of ["/actions", "/credits"]) {
+    await open(page, path);
+    await expect(banner(page)).toContainText("No credits left");
+    await expect(dismiss(page)).toHaveCount(0);
+  }
+  await give(page, account, 1);
+  await open(page, "/actions");
+  await expect(banner(page)).toContainText("1 credit left");
+});
+
+test("a spend that leaves little says so on the page at hand", async ({ page, member }) => {
+  await take(page, await payer(page), 3);
+  await open(page, "/actions");
+  await expect(banner(page)).toHaveText("");
+  await spend(page, 1);
+  await expect(banner(page)).toContainText("2 credits left");
+});
+
+test("a visitor is warned of nothing", async ({ page }) => {
+  await open(page, "/");
+  await expect(banner(page)).toHaveText("");
+});
