@@ -85,6 +85,25 @@ async fn packs_go_before_the_months_credits_and_outlive_the_subscription(pool: P
 }
 
 #[sqlx::test]
+async fn at_a_fifth_of_the_months_credits_the_level_is_low(pool: PgPool) {
+    let walk = Walk::begin(pool, CATALOG).await;
+    walk.clip(10).await;
+    walk.subscribe(json!({"plan": "creator"})).await;
+    for (spent, level) in [(79, "comfortable"), (1, "low"), (20, "empty")] {
+        walk.clip(spent).await;
+        assert_eq!(walk.balance().await["level"], level, "{}", walk.remaining().await);
+    }
+    let refused = walk.consume(json!({"feature": "clip", "units": 3})).await;
+    assert_eq!(refused.status, 402);
+    assert_eq!(
+        refused.body["error"],
+        "This costs 2 credits, you have 0: 2 missing. Upgrade to Studio for 500 credits a month."
+    );
+    walk.at("2026-12-21T12:00:00Z").await;
+    assert_eq!(walk.balance().await["level"], "comfortable");
+}
+
+#[sqlx::test]
 async fn a_plan_that_is_billed_by_the_year_brings_its_credits_by_the_month(pool: PgPool) {
     let walk = Walk::begin(pool, CATALOG).await;
     walk.clip(10).await;
