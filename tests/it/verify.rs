@@ -165,7 +165,8 @@ async fn each_way_of_tampering_is_found_where_it_was_done(pool: PgPool) {
              source, priority, granted, remaining, effective_at, expires_at, created_at, held, lost, is_void from lots;
          create table kept.entries as table entries; create table kept.holds as table holds;
          create table kept.refunds as table refunds; create table kept.subscriptions as table subscriptions";
-    let restore = "truncate accounts, lots, entries, holds, refunds, clawbacks, subscriptions, usage;
+    let restore =
+        "truncate accounts, lots, entries, holds, refunds, clawbacks, subscriptions, usage, warnings;
          insert into accounts table kept.accounts;
          insert into lots (bucket, account_id, number, source, priority, granted, remaining, effective_at,
                            expires_at, created_at, held, lost, is_void) table kept.lots;

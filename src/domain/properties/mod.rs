@@ -6,6 +6,7 @@
 //! the sequences are worth anything, and [`found`] tells what they have found.
 
 mod acts;
+mod asked;
 mod engine;
 mod found;
 mod model;

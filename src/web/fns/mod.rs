@@ -9,7 +9,7 @@ pub use self::{
     actions::{ListActions, Spend, list_actions, offer, quote, spend},
     ledger::{credits, history},
     people::{
-        DismissWarning, EnterPortal, SignIn, SignOut, SignUp, dismiss_warning, enter_portal, session, sign_in,
-        sign_out, sign_up, typed_email,
+        DismissWarning, EnterPortal, SignIn, SignOut, SignUp, dismiss_warning, enter_portal, session,
+        sign_in, sign_out, sign_up, typed_email,
     },
 };

@@ -50,7 +50,7 @@ async fn what_is_left_of_a_month_rolls_over_up_to_twice_the_allowance(pool: PgPo
     // In the customer's own history too.
     let newest = walk.history(2).await;
     assert_eq!([&newest[0]["type"], &newest[1]["type"]], ["expiry", "renewal"]);
-    assert_eq!(newest[1]["description"], "Creator");
+    assert_eq!(newest[1]["description"], "Creator plan: 200 credits");
 }
 
 #[sqlx::test]

@@ -16,6 +16,7 @@ mod moments;
 mod quoting;
 mod refunding;
 mod refusals;
+mod renewing;
 mod reported;
 mod restoring;
 mod settling;
