@@ -181,6 +181,26 @@ export async function run(baseUrl: string, key: string): Promise<void> {
   );
   same(usage.data.reduce((sum, { credits }) => sum + credits, 0), price);
 
+  // A plan of the catalog, where it has one: begun, looked at, and ended at once.
+  const plan = catalog.plans.find(({ price }) => price !== null);
+  if (plan) {
+    const asked = { params, body: { plan: plan.key } };
+    const begun: Schemas["Subscription"] = done(
+      await scrip.PUT("/api/v1/accounts/{account}/subscription", asked),
+    );
+    same(begun.state, "active");
+    const looked: Schemas["Subscription"] = done(
+      await scrip.GET("/api/v1/accounts/{account}/subscription", { params }),
+    );
+    same(looked.period_end, begun.period_end);
+    const ended: Schemas["Subscription"] = done(
+      await scrip.DELETE("/api/v1/accounts/{account}/subscription", {
+        params: { ...params, query: { at_once: true } },
+      }),
+    );
+    same(ended.state, "ended");
+  }
+
   // The user's balance as it changes: the first of the stream.
   const watch = new AbortController();
   const events = await scrip.GET("/api/v1/accounts/{account}/events", {

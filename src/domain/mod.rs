@@ -57,8 +57,8 @@
 //!     lacks is its last, and comes again in the next. At the end of a period the allowance of the next is granted as a
 //!     lot of its own, which ends with that period. Where the plan of the next has a rollover cap, what is left of the
 //!     old one goes into that lot, what would be spent last first, up to so many allowances together; the rest ends by
-//!     entries of its own, and what holds set aside of it ends when it comes back. The plan credits that end with a
-//!     period's are those of the period; packs and bonuses are not touched. Where the next period is not paid for when
+//!     entries of its own, and what holds set aside of it ends when it comes back. The plan credits that
+//!     have begun and end with a period's are those of the period; packs and bonuses are not touched. Where the next period is not paid for when
 //!     a period begins, its plan credits live on for the grace, and then the subscription ends; what follows it is
 //!     nothing, or the plan that costs nothing. A larger plan begins at once and brings the difference once; a smaller
 //!     one begins with the next period, as does any in the grace, and so does the end. An unlimited plan makes use

@@ -190,9 +190,11 @@ fn credits_until(terms: &Terms, period: Period, paid_until: Option<DateTime<Utc>
 }
 
 impl Period {
-    /// The month that `at` is in.
+    /// The month that `at` is in. The last one ends with the ledger's time.
     pub fn around(anchor: DateTime<Utc>, at: DateTime<Utc>) -> Option<Self> {
-        Self::after(anchor, calendar::this_month(anchor, at)?)
+        let start = calendar::this_month(anchor, at)?;
+        let end = calendar::next_month(anchor, start).filter(|end| moment::is_kept(*end));
+        Some(Self { start, end: end.unwrap_or(moment::LAST) })
     }
 
     /// The one that begins at `start` and ends with the month; `None` where the ledger's time does.

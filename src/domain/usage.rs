@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Charge, catalog::ActionKey, subscription::Period};
+use super::{Charge, catalog::ActionKey, moment, subscription::Period};
 
 /// What an account has run in one of its months.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl Usage {
         at: DateTime<Utc>,
         anchor: DateTime<Utc>,
     ) -> Option<Self> {
-        let is_over = self.month.is_none_or(|month| at >= month.end);
+        // After the last month there is none.
+        let is_over = self.month.is_none_or(|month| at >= month.end && month.end < moment::LAST);
         let before = is_over.then(|| std::mem::replace(self, Self::of_month(anchor, at)));
         let action = charge.action.as_ref();
         let known = self.tallies.iter().position(|tally| tally.action.as_ref() == action);
@@ -96,5 +97,17 @@ mod tests {
         let second = usage.count(&render, 1, at(5 * MONTH), at(0)).unwrap();
         assert_eq!(second.month.map(|month| month.start), Some(at(MONTH)));
         assert!(usage.month.is_some_and(|month| month.start <= at(5 * MONTH) && at(5 * MONTH) < month.end));
+    }
+
+    #[test]
+    fn the_last_month_ends_with_the_ledgers_time() {
+        let anchor = "2027-01-31T08:00:00Z".parse().unwrap();
+        let charge = spend("render", 3).charge;
+        let mut usage = Usage::default();
+        assert_eq!(usage.count(&charge, 3, "9999-12-31T07:59:59Z".parse().unwrap(), anchor), None);
+        let closed = usage.count(&charge, 3, "9999-12-31T08:00:00Z".parse().unwrap(), anchor).unwrap();
+        assert_eq!((closed.tallies.len(), closed.month.unwrap().end), (1, usage.month.unwrap().start));
+        assert_eq!(usage.count(&charge, 3, moment::LAST, anchor), None);
+        assert_eq!((usage.tallies[0].count, usage.month.unwrap().end), (2, moment::LAST));
     }
 }

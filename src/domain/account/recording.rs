@@ -117,7 +117,7 @@ impl Account {
             Kind::Subscription(after) | Kind::Renewal(after) => {
                 let before = self.standing.subscription.replace(Arc::clone(after));
                 if let (Kind::Renewal(_), Some(before)) = (&entry.kind, before) {
-                    for lot in self.lots_left_of(&before, entry.opened) {
+                    for lot in self.lots_left_of(&before, entry.opened, entry.at) {
                         Arc::make_mut(&mut self.open).end_lot(lot, entry.at);
                     }
                 }

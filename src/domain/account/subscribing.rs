@@ -66,9 +66,14 @@ impl Account {
 
     /// The plan's lots that end with this entry before their time: what is left of the period that was before it. `before`:
     /// the subscription until then.
-    pub(super) fn lots_left_of(&self, before: &Subscription, opened: Option<Opened>) -> Vec<LotNumber> {
+    pub(super) fn lots_left_of(
+        &self,
+        before: &Subscription,
+        opened: Option<Opened>,
+        at: DateTime<Utc>,
+    ) -> Vec<LotNumber> {
         let is_new = |lot: &&Lot| opened.is_some_and(|opened| opened.lot == lot.number);
-        self.lots_of(before).filter(|lot| !is_new(lot)).map(|lot| lot.number).collect()
+        self.lots_of(before, at).filter(|lot| !is_new(lot)).map(|lot| lot.number).collect()
     }
 
     fn begin(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
@@ -89,7 +94,7 @@ impl Account {
         let current = self.subscription().expect("only a subscription has a period");
         let mut room = if after.has_ended() { Credits::ZERO } else { after.terms.rolls_over() };
         let mut carried = Vec::new();
-        for lot in self.lots_of(current).rev() {
+        for lot in self.lots_of(current, at).rev() {
             let amount = lot.remaining.min(room);
             room = room.less(amount);
             // One that is wholly held ends as well. No other entry says so, since nothing of it lapses now.
@@ -129,11 +134,16 @@ impl Account {
         self.opening(kind, opened, amount)
     }
 
-    /// The open lots of plan credits that end with those of the subscription's period, in spend order.
-    fn lots_of(&self, subscription: &Subscription) -> impl DoubleEndedIterator<Item = &Lot> {
-        self.lots().iter().filter(|lot| {
+    /// The open lots of plan credits that have begun and end with those of the subscription's period, in spend order.
+    fn lots_of(
+        &self,
+        subscription: &Subscription,
+        at: DateTime<Utc>,
+    ) -> impl DoubleEndedIterator<Item = &Lot> {
+        self.lots().iter().filter(move |lot| {
             lot.source == Source::Plan
                 && subscription.is_of_period(lot.expires_at)
+                && lot.effective_at <= at
                 && lot.is_open()
                 && !lot.is_void
         })

@@ -100,7 +100,8 @@ impl Model {
         let cap = after.terms.rollover_cap.map_or(1, |cap| i128::from(cap.get()));
         // No lot is larger than what can be granted (rule 1).
         let mut room = if has_ended { 0 } else { (given * cap).min(Amount::MAX.get().into()) - given };
-        let mut left: Vec<&Parcel> = self.lots.iter().filter(|lot| is_of(lot, before)).collect();
+        let mut left: Vec<&Parcel> =
+            self.lots.iter().filter(|lot| lot.from <= at && is_of(lot, before)).collect();
         left.sort_by_key(|lot| std::cmp::Reverse(lot.place()));
         let mut rolled = Vec::new();
         for lot in &left {

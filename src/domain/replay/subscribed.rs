@@ -38,7 +38,10 @@ impl Replay {
         }
         let opened = entry.opened.map(|opened| opened.lot);
         let is_of_before = |lot: &Lot| {
-            lot.source == Source::Plan && Some(lot.number) != opened && before.is_of_period(lot.expires_at)
+            lot.source == Source::Plan
+                && Some(lot.number) != opened
+                && lot.effective_at <= entry.at
+                && before.is_of_period(lot.expires_at)
         };
         let mut rolled = Credits::ZERO;
         for movement in entry.movements.iter().filter(|movement| Some(movement.lot) != opened) {
