@@ -13,7 +13,6 @@ use super::{
     config::Config,
     ledger::{Changed, Ledger},
     notify::Live,
-    warnings,
 };
 use crate::{
     domain::{Catalog, Refusal},
@@ -74,7 +73,7 @@ impl AppState {
         Ok(Self(Arc::new(Parts {
             api_keys: ApiKeys::new(pool.clone()),
             live: Live::default(),
-            unseen: warnings::unseen(),
+            unseen: Changed::default(),
             base_url: config.base_url.clone().unwrap_or_else(listens_on),
             return_origins: config.return_origins.clone(),
             is_sandbox: config.is_sandbox,

@@ -80,7 +80,7 @@ async fn begin_trial(
         None => {
             let end = Some(state.clock.now() + TimeDelta::days(days.into()));
             let trial = Subscribe { anchor: end, paid_until: end, ..subscribe(catalog, plan) };
-            let key = IdempotencyKey::of_browser(&format!("trial-{}", plan.key)).map_err(Error::internal)?;
+            let key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
             match carry_out(state, account, key, Act::Subscribe(trial)).await {
                 Err(Error::Problem(Problem::KeyReused)) => find(state, account).await?,
                 begun => begun?,

@@ -44,5 +44,5 @@ pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Err
     drop(alone);
     state.live.wake_all();
     jobs::settle_all(&state.ledger).await?;
-    warnings::run_once(state, state.clock.now()).await.map(drop)
+    warnings::look_all_ahead(state).await
 }

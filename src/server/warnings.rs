@@ -2,7 +2,7 @@
 //! looks and however often. When there is anything to tell is the law's ([`warning`](crate::domain::warning)).
 //!
 //! Looking comes after the commit and beside the ledger: whatever changed is looked at within a second or so (`watch`),
-//! whoever opens a page is looked at then (`of`), and lots that lapse are found by a job (`run_once`).
+//! whoever opens a page is looked at then (`of`), and lots that lapse are found by a job (`look_ahead`).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,16 +12,15 @@ use tokio::time::sleep;
 
 use super::{
     AppState, Error,
-    ledger::Changed,
-    store::{ledger::Bucket, warnings as store},
+    store::{
+        ledger::Bucket,
+        warnings::{self as store, Soon},
+    },
 };
 use crate::domain::{
     Account, AccountId, Warning,
     warning::{News, news},
 };
-
-/// How many changed accounts are remembered by their names until they are looked at; if there are more, all are.
-const REMEMBERED_MAX: usize = 10_000;
 
 /// How many accounts are looked at in one go.
 const ACCOUNTS_AT_A_TIME: usize = 256;
@@ -31,11 +30,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// After a change, so that what changes often is looked at once.
 const GATHER: Duration = Duration::from_millis(500);
-
-/// What changed in this process and nobody has looked at since.
-pub fn unseen() -> Changed {
-    Changed::of_at_most(REMEMBERED_MAX)
-}
 
 /// Looks at what this process changes, until the program ends.
 pub async fn watch(state: AppState) {
@@ -52,24 +46,39 @@ pub async fn watch(state: AppState) {
     }
 }
 
-/// Looks at all lots that lapse before long, so many at a time. Returns of how many accounts there was something to note.
-pub async fn run_once(state: &AppState, now: DateTime<Utc>) -> Result<u64, Error> {
-    let mut noted = 0;
-    for bucket in state.ledger.buckets() {
-        let mut after = None;
-        loop {
-            let mut conn = state.pool.acquire().await?;
-            let soon = store::soon(&mut conn, bucket, now, after, ACCOUNTS_AT_A_TIME).await?;
-            drop(conn);
-            let Some(last) = soon.last().copied() else { break };
-            let mut accounts: Vec<AccountId> = soon.iter().map(|soon| soon.account).collect();
-            accounts.sort_unstable();
-            accounts.dedup();
-            noted += look(state, bucket, &accounts).await?;
-            after = Some(last);
-        }
+/// How far a look at the lots that lapse before long has come: the bucket, and the last lot that was seen in it.
+#[derive(Debug, Default)]
+pub struct Place {
+    bucket: usize,
+    after: Option<Soon>,
+}
+
+/// Looks at the next lots that lapse before long, at most so many. Returns of how many accounts there was something to
+/// note, and whether there are more lots; after the last it begins with the first again.
+pub async fn look_ahead(state: &AppState, place: &mut Place) -> Result<(u64, bool), Error> {
+    let Some(bucket) = state.ledger.buckets().nth(place.bucket) else {
+        *place = Place::default();
+        return Ok((0, false));
+    };
+    let mut conn = state.pool.acquire().await?;
+    let soon = store::soon(&mut conn, bucket, state.clock.now(), place.after, ACCOUNTS_AT_A_TIME).await?;
+    drop(conn);
+    let mut accounts: Vec<AccountId> = soon.iter().map(|soon| soon.account).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let noted = look(state, bucket, &accounts).await?;
+    place.after = soon.last().copied();
+    if place.after.is_none() {
+        place.bucket += 1;
     }
-    Ok(noted)
+    Ok((noted, true))
+}
+
+/// Looks at all of them.
+pub async fn look_all_ahead(state: &AppState) -> Result<(), Error> {
+    let mut place = Place::default();
+    while look_ahead(state, &mut place).await?.1 {}
+    Ok(())
 }
 
 /// The warnings that stand for an account as it was just read. Notes those that are new.
@@ -135,7 +144,19 @@ async fn look_at_all(state: &AppState) -> Result<(), Error> {
 async fn look(state: &AppState, bucket: Bucket, accounts: &[AccountId]) -> Result<u64, Error> {
     let mut noted = 0;
     let now = state.clock.now();
-    let found = state.ledger.accounts(bucket, accounts).await?;
+    let found = match state.ledger.accounts(bucket, accounts).await {
+        Ok(found) => found,
+        // One that can't be read keeps nobody else from being told.
+        Err(Error::Internal(error)) => {
+            tracing::warn!(%error, "some accounts can't be read, so each is looked at alone");
+            let mut found = Vec::new();
+            for account in accounts {
+                found.extend(state.ledger.account(*account).await.ok());
+            }
+            found
+        }
+        Err(error) => return Err(error),
+    };
     let mut conn = state.pool.acquire().await?;
     let standing = store::standing(&mut conn, bucket, accounts, now).await?;
     drop(conn);

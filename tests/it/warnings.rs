@@ -113,7 +113,7 @@ async fn a_lot_is_told_of_once_for_each_horizon_by_the_job(pool: PgPool) {
     for days in [0, 1, 2, 22, 23, 24, 29, 30, 31] {
         clock.set(Some(noon() + TimeDelta::days(days)));
         for _ in 0..2 {
-            warnings::run_once(&state, state.clock.now()).await.unwrap();
+            warnings::look_all_ahead(&state).await.unwrap();
         }
         heard.push((days, told(&pool).await.len()));
     }

@@ -57,7 +57,7 @@ pub trait Job: Send {
 
 /// All jobs that there are.
 pub fn all() -> Vec<Box<dyn Job>> {
-    vec![Box::new(Settle::default()), Box::new(Warn), Box::new(Prune)]
+    vec![Box::new(Settle::default()), Box::new(Warn::default()), Box::new(Prune)]
 }
 
 /// Does the jobs, whenever this is the process whose turn it is, until the program ends.

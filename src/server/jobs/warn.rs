@@ -7,9 +7,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Done, Job};
-use crate::server::{AppState, Error, warnings};
+use crate::server::{
+    AppState, Error,
+    warnings::{self, Place},
+};
 
-pub struct Warn;
+#[derive(Default)]
+pub struct Warn {
+    place: Place,
+}
 
 #[async_trait]
 impl Job for Warn {
@@ -23,7 +29,7 @@ impl Job for Warn {
     }
 
     async fn run_once(&mut self, state: &AppState, _: DateTime<Utc>) -> Result<Done, Error> {
-        let things = warnings::run_once(state, state.clock.now()).await?;
-        Ok(Done { things, ..Done::default() })
+        let (things, is_more) = warnings::look_ahead(state, &mut self.place).await?;
+        Ok(Done { things, is_more, trouble: None })
     }
 }

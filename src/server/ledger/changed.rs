@@ -8,12 +8,13 @@ use std::{
 
 use tokio::sync::Notify;
 
-use crate::{domain::AccountId, server::store::signals::NAMED_MAX};
+use crate::domain::AccountId;
 
-#[derive(Debug)]
+/// How many are remembered by name; if there are more, it is said that there are many.
+const NAMES_MAX: usize = 10_000;
+
+#[derive(Debug, Default)]
 pub struct Changed {
-    /// More than these are not remembered by name.
-    most: usize,
     since: Mutex<Since>,
     any: Notify,
 }
@@ -25,23 +26,12 @@ struct Since {
     are_many: bool,
 }
 
-/// For telling: as many as a signal can name.
-impl Default for Changed {
-    fn default() -> Self {
-        Self::of_at_most(NAMED_MAX)
-    }
-}
-
 impl Changed {
-    pub fn of_at_most(most: usize) -> Self {
-        Self { most, since: Mutex::default(), any: Notify::new() }
-    }
-
     pub fn note(&self, accounts: impl Iterator<Item = AccountId>) {
         let mut since = self.since();
         if !since.are_many {
             since.accounts.extend(accounts);
-            since.are_many = since.accounts.len() > self.most;
+            since.are_many = since.accounts.len() > NAMES_MAX;
         }
         drop(since);
         self.any.notify_one();
@@ -96,9 +86,9 @@ mod tests {
     #[tokio::test]
     async fn very_many_are_told_as_many() {
         let changed = Changed::default();
-        changed.note(accounts(NAMED_MAX as u128));
-        assert_eq!(changed.next().await.map(|told| told.len()), Some(NAMED_MAX));
-        changed.note(accounts(NAMED_MAX as u128 + 1));
+        changed.note(accounts(NAMES_MAX as u128));
+        assert_eq!(changed.next().await.map(|told| told.len()), Some(NAMES_MAX));
+        changed.note(accounts(NAMES_MAX as u128 + 1));
         changed.note(accounts(1));
         assert_eq!(changed.next().await, None);
     }

@@ -80,7 +80,11 @@ pub async fn session() -> Result<FrameView, Problem> {
         let product = catalog.name.clone();
         let Some(user) = caller.user().await? else { return Ok(FrameView { product, member: None }) };
         let account = state.ledger.account(user.account).await?;
-        let standing = warnings::of(state, &account).await?;
+        let standing = warnings::of(state, &account).await.unwrap_or_else(|error| {
+            // A page is worth showing without them.
+            tracing::warn!(error = &error as &dyn std::error::Error, "nobody saw whether to warn");
+            Vec::new()
+        });
         let return_url = state.auth.return_url(&caller.session).await?;
         let now = state.clock.now();
         let member = MemberView::of(user.name, return_url, &account, &standing, &catalog, now);
