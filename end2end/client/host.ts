@@ -182,9 +182,9 @@ export async function run(baseUrl: string, key: string): Promise<void> {
   same(usage.data.reduce((sum, { credits }) => sum + credits, 0), price);
 
   // A plan of the catalog, where it has one: begun, looked at, and ended at once.
-  const plan = catalog.plans.find(({ price }) => price !== null);
-  if (plan) {
-    const asked = { params, body: { plan: plan.key } };
+  const paidPlan = catalog.plans.find(({ price }) => price !== null);
+  if (paidPlan) {
+    const asked = { params, body: { plan: paidPlan.key } };
     const begun: Schemas["Subscription"] = done(
       await scrip.PUT("/api/v1/accounts/{account}/subscription", asked),
     );

@@ -38,4 +38,5 @@ console.log(JSON.stringify({
   spends: outcomes.map(({ entry }) => entry.id),
   // Of catalogs/interior.toml, where all of them have a fixed price.
   actions: ["interior", "exterior", "sketch"],
+  plans: ["unlimited"],
 }));
