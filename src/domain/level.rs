@@ -52,11 +52,10 @@ pub fn threshold(account: &Account, low_balance: LowBalance) -> Credits {
 mod tests {
     use super::*;
     use crate::domain::{
-        Act, Command, Subscribe, Terms, Unlimited,
-        catalog::{Percentage, PlanKey},
+        Act, Command, Subscribe, Unlimited,
+        catalog::Percentage,
         decide,
-        lot::Priority,
-        testing::{amount, at, credits, grant, key, new_account, reason},
+        testing::{at, credits, grant, key, new_account, reason, terms},
     };
 
     #[test]
@@ -82,15 +81,8 @@ mod tests {
         decide(&mut account, &gift, at(0)).unwrap();
         assert_eq!(threshold(&account, fifth), Credits::ZERO);
         assert_eq!(Level::of_account(&account, fifth, at(1)), Level::Comfortable);
-        let terms = Terms {
-            plan: PlanKey::try_from("pro".to_owned()).unwrap(),
-            allowance: Allowance::Monthly(amount(100)),
-            rollover_cap: None,
-            priority: Priority(30),
-            grace_days: 3,
-            is_free: false,
-        };
-        let subscribe = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+        let subscribe =
+            Subscribe { terms: terms("pro", 100), anchor: None, paid_until: None, fallback: None };
         let command = Command::new(account.id(), key("plan"), Act::Subscribe(subscribe));
         decide(&mut account, &command, at(1)).unwrap();
         assert_eq!(threshold(&account, fifth), credits(20));

@@ -108,11 +108,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        Act, Adjust, Adjustment, Command, Grant, Subscribe, Terms, Unsubscribe,
-        catalog::{Allowance, PlanKey},
-        decide,
-        lot::Priority,
-        testing::{amount, at, credits, grant, key, new_account, reason},
+        Act, Adjust, Adjustment, Command, Grant, Subscribe, Unsubscribe, decide,
+        testing::{amount, at, credits, grant, key, new_account, reason, terms},
     };
 
     const DAY: i64 = 86_400;
@@ -172,14 +169,7 @@ mod tests {
         }
 
         fn subscribed(mut self) -> Self {
-            let terms = Terms {
-                plan: PlanKey::try_from("pro".to_owned()).unwrap(),
-                allowance: Allowance::Monthly(amount(100)),
-                rollover_cap: None,
-                priority: Priority(30),
-                grace_days: 3,
-                is_free: false,
-            };
+            let terms = terms("pro", 100);
             let subscribe = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
             self.acts(Act::Subscribe(subscribe), 0);
             self

@@ -110,7 +110,7 @@ pub async fn larger_plan(state: &AppState, account: AccountId, problem: &Problem
         return None;
     }
     let account = state.ledger.account(account).await.ok()?;
-    let current = account.subscription().filter(|current| !current.has_ended());
+    let current = account.current_subscription();
     catalog.larger_plan(current.map(|current| current.terms.allowance)).cloned()
 }
 

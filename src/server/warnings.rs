@@ -107,12 +107,11 @@ pub async fn dismiss(
 }
 
 async fn look_at_each(state: &AppState, accounts: &[AccountId]) -> Result<(), Error> {
-    let mut by_bucket: HashMap<i16, (Bucket, Vec<AccountId>)> = HashMap::new();
+    let mut by_bucket: HashMap<Bucket, Vec<AccountId>> = HashMap::new();
     for account in accounts {
-        let bucket = state.ledger.bucket(*account);
-        by_bucket.entry(bucket.get()).or_insert_with(|| (bucket, Vec::new())).1.push(*account);
+        by_bucket.entry(state.ledger.bucket(*account)).or_default().push(*account);
     }
-    for (bucket, accounts) in by_bucket.into_values() {
+    for (bucket, accounts) in by_bucket {
         for some in accounts.chunks(ACCOUNTS_AT_A_TIME) {
             look(state, bucket, some).await?;
             sleep(PAUSE).await;

@@ -89,7 +89,7 @@ impl Account {
     /// What an entry means beyond its movements.
     fn take_note(&mut self, entry: &Entry) {
         if let Some(charge) = entry.kind.charge().filter(|_| entry.kind.is_spend()) {
-            let credits = entry.movements.iter().map(|movement| -(movement.change + movement.held)).sum();
+            let credits = -(entry.delta() + entry.held_change());
             let usage = Arc::make_mut(&mut self.standing.usage);
             self.closed_usage.extend(usage.count(charge, credits, entry.at, self.standing.opened_at));
         }

@@ -13,9 +13,14 @@ impl Account {
         self.standing.subscription.as_deref()
     }
 
+    /// The one that has not ended.
+    pub fn current_subscription(&self) -> Option<&Subscription> {
+        self.subscription().filter(|subscription| !subscription.has_ended())
+    }
+
     /// To be on a plan: to begin, to go on, to have more of it at once, or less of it from the next period on.
     pub(super) fn subscribe(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
-        let current = self.subscription().filter(|current| !current.has_ended());
+        let current = self.current_subscription();
         let Some(current) = current.filter(|current| !current.terms.is_free || asked.terms.is_free) else {
             return self.begin(asked, now);
         };
@@ -45,7 +50,7 @@ impl Account {
 
     /// To be on no plan, or on the one that costs nothing: at the end of the period, or at once.
     pub(super) fn unsubscribe(&self, asked: &Unsubscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
-        let current = self.subscription().filter(|current| !current.has_ended());
+        let current = self.current_subscription();
         // What follows a subscription that ends is not one that anybody can be rid of.
         let current = current.filter(|current| !current.terms.is_free).ok_or(Refusal::NotSubscribed)?;
         if asked.at_once {

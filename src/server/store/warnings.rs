@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{corrupt, ledger::Bucket};
+use super::{
+    corrupt,
+    ledger::{Bucket, uuids},
+};
 use crate::domain::{
     AccountId, Credits, LotNumber, Warning,
     warning::{FARTHEST, HORIZONS_DAYS, Topic},
@@ -34,7 +37,6 @@ pub async fn standing(
     accounts: &[AccountId],
     now: DateTime<Utc>,
 ) -> sqlx::Result<HashMap<AccountId, Vec<Warning>>> {
-    let ids: Vec<Uuid> = accounts.iter().map(|account| Uuid::from(*account)).collect();
     let rows = sqlx::query!(
         r#"select account_id,
                   kind,
@@ -50,7 +52,7 @@ pub async fn standing(
              and (lot is null or at >= $3)
            order by number"#,
         bucket.get(),
-        &ids,
+        &uuids(accounts),
         now - FARTHEST,
     );
     let mut standing: HashMap<AccountId, Vec<Warning>> = HashMap::new();

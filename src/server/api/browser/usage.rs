@@ -50,7 +50,7 @@ pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Js
     let account = state.ledger.account(user.account).await?;
     let month = Period::around(account.standing().opened_at, now).ok_or(Problem::TimeOutOfRange)?;
     let rows = token_usage(&state, &state.catalog(), user.account).await?;
-    let current = account.subscription().filter(|subscription| !subscription.has_ended());
+    let current = account.current_subscription();
     Ok(Json(UsageAnswer {
         credits: account.available(now).get(),
         tokens_used: TokensUsed {

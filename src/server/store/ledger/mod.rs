@@ -117,6 +117,6 @@ pub async fn find(
     rows.map(|rows| rows.complete(Vec::new())).transpose()
 }
 
-fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
+pub(super) fn uuids(accounts: &[AccountId]) -> Vec<Uuid> {
     accounts.iter().map(|account| Uuid::from(*account)).collect()
 }
