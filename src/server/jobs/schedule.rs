@@ -13,8 +13,9 @@ use crate::server::{AppState, Error, clock::Clock};
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 
-/// How long a job that has more to do pauses between two steps, as a share of what the step took.
-const PAUSE_PER_STEP: u32 = 1;
+/// How long a job that has more to do pauses between two steps, as a multiple of what the step took: two thirds of the
+/// machine are for requests.
+const PAUSE_PER_STEP: u32 = 2;
 
 pub struct Schedule(Vec<Turns>);
 
