@@ -1,6 +1,6 @@
 """Hold, work, capture: how a host charges for work whose price is known only when it is done.
 
-    SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… python3 hold_work_capture.py USER JOB PHOTO…
+    SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… python3 hold_work_capture.py USER JOB CLIP…
 
 JOB is the name that your own database gives the work; run again with the same one, it is charged once. Ends with 0:
 charged; 1: nothing was charged; 2: not known yet, run it again.
@@ -27,12 +27,12 @@ class Unknown(Exception):
     """No answer, however often it was sent: it may have been done, or not."""
 
 
-def redesign(photos):
+def make_thumbnails(clips):
     """Your work. It takes a while, it may fail, and how much it comes to is known at its end."""
-    pictures = [photo for photo in photos if "blurred" not in photo]
-    if not pictures:
-        raise RuntimeError("no photo is sharp enough")
-    return pictures
+    thumbnails = [clip for clip in clips if "blurred" not in clip]
+    if not thumbnails:
+        raise RuntimeError("no clip is sharp enough")
+    return thumbnails
 
 
 def attempt(request):
@@ -77,14 +77,14 @@ def call(path, body, key=None):
         pause = min(pause * 2, 8)
 
 
-def run(user, job, photos):
+def run(user, job, clips):
     status, account = call("/accounts", {"external_id": user})  # made the first time, there the next
     if status not in (200, 201):
         return refused(job, status, account)
     account = account["id"]
 
     # 1. Hold the most that it can come to. Without a hold, no work.
-    most = {"account": account, "amount": len(photos), "expires_in": HOLD_SECONDS, "reference": job}
+    most = {"account": account, "amount": len(clips), "expires_in": HOLD_SECONDS, "reference": job}
     status, hold = call("/holds", most, f"{job}-hold")
     if status != 201:
         if hold.get("code") == "insufficient_credits":
@@ -93,22 +93,22 @@ def run(user, job, photos):
 
     # 2. Work.
     try:
-        pictures = redesign(photos)
+        thumbnails = make_thumbnails(clips)
     except Exception as error:
         print(f"{job}: {error}")
         return release(job, hold["id"])
 
     # 3. Capture what it came to.
-    came_to = {"amount": len(pictures)}
+    came_to = {"amount": len(thumbnails)}
     status, entry = call(f"/holds/{hold['id']}/capture", came_to, f"{job}-capture")
     if entry.get("code") == "hold_closed":
         # It ran out before, so its credits are free again: charge them without it. (Nobody else captures this hold.)
-        late = {"account": account, "amount": len(pictures), "reference": job}
+        late = {"account": account, "amount": len(thumbnails), "reference": job}
         status, entry = call("/spends", late, f"{job}-spend")
     if status != 201:
         return refused(job, status, entry)
-    # Only now your user gets the pictures.
-    print(f"{job}: {len(pictures)} of {len(photos)} photos for {entry['price']} credits")
+    # Only now your user gets the thumbnails.
+    print(f"{job}: {len(thumbnails)} of {len(clips)} clips for {entry['price']} credits")
     return 0
 
 
@@ -133,9 +133,9 @@ def refused(job, status, problem):
 
 
 if __name__ == "__main__":
-    user, job, *photos = sys.argv[1:]
+    user, job, *clips = sys.argv[1:]
     try:
-        sys.exit(run(user, job, photos))
+        sys.exit(run(user, job, clips))
     except Unknown:
         print(f"{job}: Scrip does not answer; run it again")
         sys.exit(2)

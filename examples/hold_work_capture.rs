@@ -1,6 +1,6 @@
 //! Hold, work, capture: how a host charges for work whose price is known only when it is done.
 //!
-//!     SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… hold_work_capture USER JOB PHOTO…
+//!     SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… hold_work_capture USER JOB CLIP…
 //!
 //! JOB is the name that your own database gives the work; run again with the same one, it is charged once. Ends with 0:
 //! charged; 1: nothing was charged; 2: not known yet, run it again.
@@ -41,9 +41,9 @@ struct Scrip {
 }
 
 /// Your work. It takes a while, it may fail, and how much it comes to is known at its end.
-async fn redesign(photos: &[String]) -> Result<Vec<String>, &'static str> {
-    let pictures: Vec<String> = photos.iter().filter(|photo| !photo.contains("blurred")).cloned().collect();
-    if pictures.is_empty() { Err("no photo is sharp enough") } else { Ok(pictures) }
+async fn make_thumbnails(clips: &[String]) -> Result<Vec<String>, &'static str> {
+    let thumbnails: Vec<String> = clips.iter().filter(|clip| !clip.contains("blurred")).cloned().collect();
+    if thumbnails.is_empty() { Err("no clip is sharp enough") } else { Ok(thumbnails) }
 }
 
 impl Scrip {
@@ -93,14 +93,14 @@ impl Scrip {
         }
     }
 
-    async fn run(&self, user: &str, job: &str, photos: &[String]) -> Result<u8, Unknown> {
+    async fn run(&self, user: &str, job: &str, clips: &[String]) -> Result<u8, Unknown> {
         // Made the first time, there the next.
         let account = self.call("/accounts", json!({ "external_id": user }), None).await?;
         let Some(id) = account.said["id"].as_str() else { return Ok(refused(job, &account)) };
 
         // 1. Hold the most that it can come to. Without a hold, no work.
         let most =
-            json!({ "account": id, "amount": photos.len(), "expires_in": HOLD_SECONDS, "reference": job });
+            json!({ "account": id, "amount": clips.len(), "expires_in": HOLD_SECONDS, "reference": job });
         let held = self.call("/holds", most, Some(&format!("{job}-hold"))).await?;
         let Some(hold) = held.said["id"].as_str() else {
             if held.said["code"] == "insufficient_credits" {
@@ -110,8 +110,8 @@ impl Scrip {
         };
 
         // 2. Work.
-        let pictures = match redesign(photos).await {
-            Ok(pictures) => pictures,
+        let thumbnails = match make_thumbnails(clips).await {
+            Ok(thumbnails) => thumbnails,
             Err(error) => {
                 println!("{job}: {error}");
                 return Ok(self.release(job, hold).await);
@@ -119,7 +119,7 @@ impl Scrip {
         };
 
         // 3. Capture what it came to.
-        let (capture, amount) = (format!("/holds/{hold}/capture"), pictures.len());
+        let (capture, amount) = (format!("/holds/{hold}/capture"), thumbnails.len());
         let mut entry =
             self.call(&capture, json!({ "amount": amount }), Some(&format!("{job}-capture"))).await?;
         if entry.said["code"] == "hold_closed" {
@@ -131,8 +131,8 @@ impl Scrip {
         if entry.status != 201 {
             return Ok(refused(job, &entry));
         }
-        // Only now your user gets the pictures.
-        println!("{job}: {amount} of {} photos for {} credits", photos.len(), entry.said["price"]);
+        // Only now your user gets the thumbnails.
+        println!("{job}: {amount} of {} clips for {} credits", clips.len(), entry.said["price"]);
         Ok(0)
     }
 
@@ -161,8 +161,8 @@ fn refused(job: &str, Answer { status, said, .. }: &Answer) -> u8 {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [user, job, photos @ ..] = arguments.as_slice() else {
-        println!("usage: hold_work_capture USER JOB PHOTO…");
+    let [user, job, clips @ ..] = arguments.as_slice() else {
+        println!("usage: hold_work_capture USER JOB CLIP…");
         return ExitCode::from(1);
     };
     let scrip = Scrip {
@@ -170,7 +170,7 @@ async fn main() -> ExitCode {
         url: env::var("SCRIP").unwrap_or_else(|_| "http://127.0.0.1:3000".to_owned()),
         key: env::var("SCRIP_KEY").expect("SCRIP_KEY is the key"),
     };
-    match scrip.run(user, job, photos).await {
+    match scrip.run(user, job, clips).await {
         Ok(status) => ExitCode::from(status),
         Err(Unknown) => {
             println!("{job}: Scrip does not answer; run it again");

@@ -1,6 +1,6 @@
 // Hold, work, capture: how a host charges for work whose price is known only when it is done.
 //
-//   SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… node hold_work_capture.js USER JOB PHOTO…
+//   SCRIP=http://127.0.0.1:3000 SCRIP_KEY=sk_… node hold_work_capture.js USER JOB CLIP…
 //
 // JOB is the name that your own database gives the work; run again with the same one, it is charged once. Ends with 0:
 // charged; 1: nothing was charged; 2: not known yet, run it again.
@@ -23,10 +23,10 @@ type Answer = { status: number; said: Said; retryAfter: string | null };
 class Unknown extends Error {}
 
 /** Your work. It takes a while, it may fail, and how much it comes to is known at its end. */
-async function redesign(photos: string[]): Promise<string[]> {
-  const pictures = photos.filter((photo) => !photo.includes("blurred"));
-  if (pictures.length === 0) throw new Error("no photo is sharp enough");
-  return pictures;
+async function makeThumbnails(clips: string[]): Promise<string[]> {
+  const thumbnails = clips.filter((clip) => !clip.includes("blurred"));
+  if (thumbnails.length === 0) throw new Error("no clip is sharp enough");
+  return thumbnails;
 }
 
 /** One try. Its status is 0 where there is no answer. */
@@ -72,13 +72,13 @@ async function call(path: string, body: object, key?: string): Promise<Answer> {
   }
 }
 
-async function run(user: string, job: string, photos: string[]): Promise<number> {
+async function run(user: string, job: string, clips: string[]): Promise<number> {
   const account = await call("/accounts", { external_id: user }); // made the first time, there the next
   if (account.status !== 200 && account.status !== 201) return refused(job, account);
   const id = account.said.id;
 
   // 1. Hold the most that it can come to. Without a hold, no work.
-  const most = { account: id, amount: photos.length, expires_in: HOLD_SECONDS, reference: job };
+  const most = { account: id, amount: clips.length, expires_in: HOLD_SECONDS, reference: job };
   const hold = await call("/holds", most, `${job}-hold`);
   if (hold.status !== 201) {
     if (hold.said.code === "insufficient_credits") console.log(`Get more: ${await wayToCredits(id, hold.said)}`);
@@ -86,23 +86,23 @@ async function run(user: string, job: string, photos: string[]): Promise<number>
   }
 
   // 2. Work.
-  let pictures: string[];
+  let thumbnails: string[];
   try {
-    pictures = await redesign(photos);
+    thumbnails = await makeThumbnails(clips);
   } catch (error) {
     console.log(`${job}: ${error instanceof Error ? error.message : error}`);
     return release(job, hold.said.id);
   }
 
   // 3. Capture what it came to.
-  let entry = await call(`/holds/${hold.said.id}/capture`, { amount: pictures.length }, `${job}-capture`);
+  let entry = await call(`/holds/${hold.said.id}/capture`, { amount: thumbnails.length }, `${job}-capture`);
   if (entry.said.code === "hold_closed") {
     // It ran out before, so its credits are free again: charge them without it. (Nobody else captures this hold.)
-    entry = await call("/spends", { account: id, amount: pictures.length, reference: job }, `${job}-spend`);
+    entry = await call("/spends", { account: id, amount: thumbnails.length, reference: job }, `${job}-spend`);
   }
   if (entry.status !== 201) return refused(job, entry);
-  // Only now your user gets the pictures.
-  console.log(`${job}: ${pictures.length} of ${photos.length} photos for ${entry.said.price} credits`);
+  // Only now your user gets the thumbnails.
+  console.log(`${job}: ${thumbnails.length} of ${clips.length} clips for ${entry.said.price} credits`);
   return 0;
 }
 
@@ -127,9 +127,9 @@ function refused(job: string, { status, said }: Answer): number {
   return 1;
 }
 
-const [user = "", job = "", ...photos] = argv.slice(2);
+const [user = "", job = "", ...clips] = argv.slice(2);
 try {
-  exit(await run(user, job, photos));
+  exit(await run(user, job, clips));
 } catch (error) {
   if (!(error instanceof Unknown)) throw error;
   console.log(`${job}: Scrip does not answer; run it again`);

@@ -166,7 +166,7 @@ impl Api {
     /// Spends once from each of these, in one request.
     pub async fn spend_from_each(&self, accounts: &[AccountId]) -> bool {
         let spends = accounts.iter().map(|account| {
-            format!(r#"{{"idempotency_key":"{}","account":"{account}","action":"interior"}}"#, new_key())
+            format!(r#"{{"idempotency_key":"{}","account":"{account}","action":"thumbnail"}}"#, new_key())
         });
         let body = format!(r#"{{"spends":[{}]}}"#, spends.collect::<Vec<_>>().join(","));
         let Some(answer) = self.ask(&self.post("/api/v1/spends/batch", "", &body)).await else {
@@ -185,7 +185,7 @@ impl Api {
 
     fn spend_request(&self, account: AccountId) -> Vec<u8> {
         let key = format!("Idempotency-Key: {}\r\n", new_key());
-        self.post("/api/v1/spends", &key, &format!(r#"{{"account":"{account}","action":"interior"}}"#))
+        self.post("/api/v1/spends", &key, &format!(r#"{{"account":"{account}","action":"thumbnail"}}"#))
     }
 
     fn post(&self, path: &str, key: &str, body: &str) -> Vec<u8> {

@@ -37,7 +37,8 @@ const VISITORS: Record<string, (page: Page) => Promise<unknown>> = {
 const MEMBERS: typeof VISITORS = {
   Actions: (page) => open(page, "/actions"),
   "the prompt": (page) => askPrice(page),
-  "an action's page": (page) => open(page, "/actions/interior"),
+  "the price of so many units": (page) => open(page, "/actions/clip?units=15"),
+  "an action's page": (page) => open(page, "/actions/captions"),
   "Actions after a spend": (page) => spend(page, 1),
   Credits: (page) => open(page, "/credits"),
   History: async (page) => {
@@ -45,11 +46,11 @@ const MEMBERS: typeof VISITORS = {
     await open(page, "/history");
   },
   "the prompt that says what is missing": async (page) => {
-    await spendUnseen(page, 6);
+    await spendUnseen(page, 10);
     await askPrice(page);
   },
   "Credits with nothing left": async (page) => {
-    await spendUnseen(page, 6);
+    await spendUnseen(page, 10);
     await open(page, "/credits");
   },
 };

@@ -2,14 +2,14 @@
 // a server of its own; one kind of browser is enough to see what the catalog says.
 import { type Page } from "@playwright/test";
 import { badge, banner, expect, heading, open, payer, signUp, somebody, test as base } from "./support";
-import { host, ours, serve, type Server } from "./server";
+import { host, serve, type Server } from "./server";
 
 const servers = new Map<string, Promise<Server>>();
 
 const test = base.extend<{ catalog: string; server: Server }>({
-  catalog: ["interior", { option: true }],
+  catalog: ["video", { option: true }],
   server: async ({ catalog }, use) => {
-    if (!servers.has(catalog)) servers.set(catalog, catalog === "interior" ? Promise.resolve(ours()) : serve(catalog));
+    if (!servers.has(catalog)) servers.set(catalog, serve(catalog));
     await use(await servers.get(catalog)!);
   },
   baseURL: async ({ server }, use) => use(server.url),
@@ -107,14 +107,15 @@ test.describe("video", { tag: "@nojs" }, () => {
   });
 });
 
-test.describe("interior", () => {
+test.describe("interior", { tag: "@nojs" }, () => {
+  test.use({ catalog: "interior" });
   test("interior design: six actions, six credits, and a plan without limit", async ({ page, server }) => {
     await open(page, "/");
     await expectList(page, "Prices", Array(6).fill(["1 credit"]));
     await expectList(page, "Plans", [["Unlimited", "unlimited", "$29.00 per month"]]);
     await signUp(page, somebody());
     await expect(badge(page)).toHaveAccessibleName("6 credits available");
-    const account = await payer(page);
+    const account = await payer(page, "interior");
     await host(page.request, server, "PUT", `/accounts/${account}/subscription`, { plan: "unlimited" });
     await open(page, "/credits");
     await expect(plan(page, "Unlimited")).toContainText(/Active.*unlimited.*Renews on/);

@@ -2,10 +2,11 @@
 import { expect, test } from "./support";
 
 const pages = {
-  "/actions": ["6 credits available", "Redesign a room — 1 credit", "Make a video tour — 1 credit"],
-  "/actions/interior": ["6 credits available", "Redesign a room costs 1 credit", "Left after 5"],
-  "/credits": ["6 credits available", "6 of 6", "Nothing expires"],
-  "/history": ["6 credits available", "Sign-up credits", "+6"],
+  "/actions": ["10 credits available", "1 credit per 2 seconds", "Make a thumbnail — 1 credit"],
+  "/actions/thumbnail": ["10 credits available", "Make a thumbnail costs 1 credit", "Left after 9"],
+  "/actions/clip?units=15": ["10 credits available", "Make a clip, 15 seconds, costs 8 credits", "Left after 2"],
+  "/credits": ["10 credits available", "10 of 10", "10 expire on"],
+  "/history": ["10 credits available", "Sign-up credits", "+10"],
 };
 
 test("the source of every page holds the balance and the prices", { tag: "@nojs" }, async ({ page, member }) => {
@@ -19,9 +20,9 @@ test("the source of every page holds the balance and the prices", { tag: "@nojs"
 
 test("the source of the first page holds the prices", { tag: "@nojs" }, async ({ request }) => {
   const text = inWords(await (await request.get("/")).text());
-  expect(text).toContain("6 credits free when you sign up");
-  expect(text.match(/1 credit(?!s)/g)).toHaveLength(6);
-  for (const words of ["Plans", "Unlimited", "$29.00 per month"]) expect(text).toContain(words);
+  expect(text).toContain("10 credits free when you sign up");
+  for (const price of ["1 credit per 2 seconds", "8 credits", "2 credits", "1 credit "]) expect(text).toContain(price);
+  for (const words of ["Plans", "Creator", "$15.00 per month", "Credit packs", "$9.00"]) expect(text).toContain(words);
 });
 
 /** What of a source a person would read. */

@@ -20,10 +20,10 @@ test("a newcomer signs up and spends a credit with the keyboard alone", { tag: "
   await page.keyboard.press("Enter");
   await expect(heading(page, "Actions")).toBeVisible();
 
-  const price = priceOf(page, "Redesign an exterior");
+  const price = priceOf(page, "Make a thumbnail");
   await tabTo(page, price);
   await page.keyboard.press("Enter");
-  const dialog = page.getByRole("dialog", { name: "Redesign an exterior costs 1 credit" });
+  const dialog = page.getByRole("dialog", { name: "Make a thumbnail costs 1 credit" });
   await expect(dialog).toBeVisible();
 
   await test.step("a second Enter confirms nothing", async () => {
@@ -34,10 +34,10 @@ test("a newcomer signs up and spends a credit with the keyboard alone", { tag: "
 
   await tabTo(page, dialog.getByRole("button", { name: "Confirm — 1 credit" }));
   await page.keyboard.press("Enter");
-  await expect(notice(page)).toContainText("Spent 1 credit on Redesign an exterior. You have 5 left.");
+  await expect(notice(page)).toContainText("Spent 1 credit on Make a thumbnail. You have 9 left.");
   await expect(dialog).toBeHidden();
   await expect(price).toBeFocused();
-  await expectBalance(page, 5);
+  await expectBalance(page, 9);
 });
 
 test("a form is whole when it appears, however slow the server is", { tag: "@js" }, async ({ page }) => {
@@ -56,7 +56,7 @@ test("a form is whole when it appears, however slow the server is", { tag: "@js"
 
 test("an open prompt keeps the focus", { tag: "@js" }, async ({ page, member }) => {
   const dialog = await askPrice(page);
-  const price = priceOf(page, "Redesign a room");
+  const price = priceOf(page, "Make a thumbnail");
   for (const key of ["Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
     await page.keyboard.press(key);
     await expect(price).not.toBeFocused();
@@ -70,7 +70,7 @@ test("a refusal takes the focus from nobody", { tag: "@js" }, async ({ page, mem
 
   await test.step("in the prompt", async () => {
     const prompt = await askPrice(page);
-    await spendUnseen(page, 6);
+    await spendUnseen(page, 10);
     await tabTo(page, confirm(prompt));
     await page.keyboard.press("Enter");
     await expect(prompt.getByRole("heading", { name: "1 credit missing" })).toBeVisible();
@@ -99,13 +99,13 @@ test("the first Tab offers to skip the header", async ({ page, member }) => {
   await expect(skip).toBeInViewport();
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
-  await expect(priceOf(page, "Redesign a room")).toBeFocused();
+  await expect(page.getByLabel("Seconds")).toBeFocused();
 });
 
 test("the focus is seen wherever it goes, also under the header", { tag: "@js" }, async ({ page, member }) => {
   await page.setViewportSize({ width: 1280, height: 480 });
   await open(page, "/actions");
-  await tabTo(page, priceOf(page, "Make a video tour"));
+  await tabTo(page, priceOf(page, "Make a thumbnail"));
   await tabTo(page, badge(page), "Shift+Tab");
 });
 

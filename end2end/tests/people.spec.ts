@@ -94,7 +94,7 @@ test.describe("a form that can't be accepted", () => {
     await password(page).fill(ada.password);
     await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
     await expect(heading(page, "Actions")).toBeVisible();
-    await expectBalance(page, 6);
+    await expectBalance(page, 10);
   });
 });
 
@@ -103,7 +103,7 @@ test.describe("where one lands", () => {
     await signOut(page);
     for (const [path, title] of [
       ["/credits", "Credits"],
-      ["/actions/interior", "Redesign a room costs 1 credit"],
+      ["/actions/thumbnail", "Make a thumbnail costs 1 credit"],
     ] as const) {
       await open(page, path);
       await expect(heading(page, "Sign in")).toBeVisible();
@@ -171,7 +171,7 @@ test.describe("a session", () => {
     await expect(page.getByRole("dialog")).toBeHidden();
     await awake(page);
     await submitCredentials(page, member);
-    await expectBalance(page, 6);
+    await expectBalance(page, 10);
   });
 
   test("that ended in another tab leads from this one to signing in, and back to the page that was wanted", async ({

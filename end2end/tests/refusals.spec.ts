@@ -42,7 +42,7 @@ test.describe("a page that is none", () => {
 
 // Sent by hand, whatever the browser can do.
 test.describe("a request", { tag: "@nojs" }, () => {
-  const form = { account: "acct_1", action: "interior", cost: "1", idempotency_key: "a-key" };
+  const form = { account: "acct_1", action: "thumbnail", cost: "1", idempotency_key: "a-key" };
 
   for (const [from, headers] of [
     ["another site", { origin: "https://evil.example" }],
@@ -57,7 +57,7 @@ test.describe("a request", { tag: "@nojs" }, () => {
       }
       await open(page, "/history");
       await expect(page.getByRole("rowheader")).toHaveText(["Sign-up credits grant"]);
-      await expectBalance(page, 6);
+      await expectBalance(page, 10);
     });
   }
 
@@ -67,6 +67,6 @@ test.describe("a request", { tag: "@nojs" }, () => {
       expect(answer.status(), call).toBe(405);
     }
     await open(page, "/credits");
-    await expectBalance(page, 6);
+    await expectBalance(page, 10);
   });
 });

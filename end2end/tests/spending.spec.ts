@@ -3,6 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 import {
   alert,
   askPrice,
+  awake,
   badge,
   confirm,
   expect,
@@ -17,6 +18,7 @@ import {
   spendUnseen,
   test,
 } from "./support";
+import { host, ours } from "./server";
 
 test.describe("saying no", () => {
   for (const [way, leave] of [
@@ -24,10 +26,10 @@ test.describe("saying no", () => {
     ["Escape", (page: Page) => page.keyboard.press("Escape")],
   ] as const) {
     test(`${way} spends nothing and goes back to the price`, { tag: "@js" }, async ({ page, member }) => {
-      const prompt = await askPrice(page, "Make a video tour");
+      const prompt = await askPrice(page, "Add captions");
       await leave(page);
       await expect(prompt).toBeHidden();
-      await expect(priceOf(page, "Make a video tour")).toBeFocused();
+      await expect(priceOf(page, "Add captions")).toBeFocused();
       await expectUntouched(page);
     });
   }
@@ -40,9 +42,13 @@ test.describe("saying no", () => {
   });
 
   test("looking at every price spends nothing", { tag: "@js" }, async ({ page, member }) => {
-    for (const action of ["Redesign a room", "Furnish an empty room", "Redesign a room"]) {
+    for (const [action, price] of [
+      ["Make a thumbnail", "1 credit"],
+      ["Upscale to 4K", "8 credits"],
+      ["Make a thumbnail", "1 credit"],
+    ] as const) {
       const prompt = await askPrice(page, action);
-      await expect(prompt.getByRole("heading", { name: `${action} costs 1 credit` })).toBeVisible();
+      await expect(prompt.getByRole("heading", { name: `${action} costs ${price}` })).toBeVisible();
       await page.keyboard.press("Escape");
       await expect(prompt).toBeHidden();
     }
@@ -52,17 +58,17 @@ test.describe("saying no", () => {
   async function expectUntouched(page: Page) {
     await open(page, "/history");
     await expect(page.getByRole("rowheader")).toHaveText(["Sign-up credits grant"]);
-    await expectBalance(page, 6);
+    await expectBalance(page, 10);
   }
 });
 
 test.describe("saying yes", () => {
   test("Confirm pressed twice spends once", async ({ page, member }) => {
     await confirm(await askPrice(page)).dblclick();
-    await expect(notice(page)).toContainText("Spent 1 credit on Redesign a room. You have 5 left.");
+    await expect(notice(page)).toContainText("Spent 1 credit on Make a thumbnail. You have 9 left.");
     await open(page, "/history");
-    await expect(page.getByRole("rowheader")).toHaveText(["Redesign a room spend", "Sign-up credits grant"]);
-    await expectBalance(page, 5);
+    await expect(page.getByRole("rowheader")).toHaveText(["Make a thumbnail spend", "Sign-up credits grant"]);
+    await expectBalance(page, 9);
   });
 
   test("the same form sent twice spends once", { tag: "@nojs" }, async ({ page, member }) => {
@@ -71,8 +77,8 @@ test.describe("saying yes", () => {
     const answers = [await page.request.post("/fn/spend", { form }), await page.request.post("/fn/spend", { form })];
     for (const answer of answers) await expect(answer).toBeOK();
     await open(page, "/history");
-    await expect(page.getByRole("rowheader")).toHaveText(["Redesign a room spend", "Sign-up credits grant"]);
-    await expectBalance(page, 5);
+    await expect(page.getByRole("rowheader")).toHaveText(["Make a thumbnail spend", "Sign-up credits grant"]);
+    await expectBalance(page, 9);
   });
 
   test("an answer that is lost on its way can be asked for again, and the spend happened once", { tag: "@js" }, async ({
@@ -90,16 +96,16 @@ test.describe("saying yes", () => {
     await expect(alert(prompt, "Your browser can’t reach us.")).toBeVisible();
     expect(lost).toBe(1);
     await confirm(prompt).click();
-    await expect(notice(page)).toContainText("Spent 1 credit on Redesign a room. You have 5 left.");
+    await expect(notice(page)).toContainText("Spent 1 credit on Make a thumbnail. You have 9 left.");
     await open(page, "/history");
-    await expect(page.getByRole("rowheader")).toHaveText(["Redesign a room spend", "Sign-up credits grant"]);
+    await expect(page.getByRole("rowheader")).toHaveText(["Make a thumbnail spend", "Sign-up credits grant"]);
   });
 
   test("spending again is a new spend", async ({ page, member }) => {
     await spend(page, 2);
     await open(page, "/history");
     await expect(page.getByRole("rowheader")).toHaveCount(3);
-    await expectBalance(page, 4);
+    await expectBalance(page, 8);
   });
 
   test("the prompt stays closed afterwards, even if the browser tells late that it closed", { tag: "@js" }, async ({
@@ -124,30 +130,50 @@ test.describe("saying yes", () => {
   });
 
   test("an action's own page confirms as well as the dialog", { tag: "@js" }, async ({ page, member }) => {
-    await open(page, "/actions/video");
+    await open(page, "/actions/captions");
     const main = page.getByRole("main");
-    await expectSum(main, { "You have": "6", Cost: "−1", "Left after": "5" });
+    await expectSum(main, { "You have": "10", Cost: "−2", "Left after": "8" });
     await confirm(main).click();
-    await expect(notice(page)).toContainText("Spent 1 credit on Make a video tour. You have 5 left.");
-    await expectBalance(page, 5);
+    await expect(notice(page)).toContainText("Spent 2 credits on Add captions. You have 8 left.");
+    await expectBalance(page, 8);
+  });
+
+  test("an action that is priced by unit asks how many, and says what they cost", async ({ page, member }) => {
+    await page.getByLabel("Seconds").fill("15");
+    await page.getByRole("button", { name: "See price of Make a clip" }).click();
+    await expect(heading(page, "Make a clip, 15 seconds, costs 8 credits")).toBeVisible();
+    await awake(page);
+    const main = page.getByRole("main");
+    await expectSum(main, { "You have": "10", Cost: "−8", "Left after": "2" });
+    await confirm(main).click();
+    await expect(notice(page)).toContainText("Spent 8 credits on Make a clip. You have 2 left.");
+    await expectBalance(page, 2);
   });
 
   test("a price opens in a tab of its own where that is wanted", { tag: "@js" }, async ({ page, context, member }) => {
     const opened = context.waitForEvent("page");
-    await priceOf(page, "Redesign a room").click({ modifiers: ["ControlOrMeta"] });
+    await priceOf(page, "Make a thumbnail").click({ modifiers: ["ControlOrMeta"] });
     const tab = await opened;
-    await expect(heading(tab, "Redesign a room costs 1 credit")).toBeVisible();
+    await expect(heading(tab, "Make a thumbnail costs 1 credit")).toBeVisible();
     await expect(page.getByRole("dialog")).toBeHidden();
   });
 });
 
 test.describe("having too little", () => {
   test("the badge warns when little is left, and a prompt says what is missing", async ({ page, member }) => {
-    await expect(badge(page)).toHaveAccessibleName("6 credits available");
+    // A fifth of the plan's monthly credits is little.
+    const account = await payer(page);
+    const take = (amount: number) => host(page.request, ours(), "POST", "/spends", { account, amount });
+    await host(page.request, ours(), "PUT", `/accounts/${account}/subscription`, { plan: "creator" });
+    await take(89);
+    await open(page, "/actions");
+    await expect(badge(page)).toHaveAccessibleName("21 credits available");
     await expect(badge(page)).toHaveAttribute("data-level", "ok");
-    await spend(page, 4);
-    await expect(badge(page)).toHaveAccessibleName("2 credits available, low");
+    await spend(page, 1);
+    await expect(badge(page)).toHaveAccessibleName("20 credits available, low");
     await expect(badge(page)).toHaveAttribute("data-level", "low");
+    await take(18);
+    await open(page, "/actions");
     await spend(page, 1);
     await expect(badge(page)).toHaveAccessibleName("1 credit available, low");
     await spend(page, 1);
@@ -156,13 +182,14 @@ test.describe("having too little", () => {
 
     const prompt = await askPrice(page);
     await expect(prompt.getByRole("heading", { name: "1 credit missing" })).toBeVisible();
-    await expect(prompt).toContainText("Redesign a room needs 1, you have 0. Nothing was spent.");
+    await expect(prompt).toContainText("Make a thumbnail needs 1, you have 0. Nothing was spent.");
     await expectSum(prompt, { Needs: "1", "You have": "0", Missing: "1" });
     await expect(prompt.getByRole("button", { name: "Confirm" })).toHaveCount(0);
 
     await prompt.getByRole("link", { name: "See your credits" }).click();
     await expect(page.getByRole("heading", { name: "No credits left" })).toBeVisible();
     await page.getByRole("link", { name: "See where they went" }).click();
+    await expect(heading(page, "History")).toBeVisible();
     await expect(page.getByRole("rowheader")).toHaveCount(7);
   });
 
@@ -173,27 +200,27 @@ test.describe("having too little", () => {
     mayRefuse,
   }) => {
     mayRefuse(402);
-    await spendUnseen(page, 5);
+    await spendUnseen(page, 9);
     const tabs = [page, await context.newPage()];
     await open(tabs[1]!, "/actions");
     const prompts = [await askPrice(tabs[0]!), await askPrice(tabs[1]!)];
     await Promise.all(prompts.map((prompt) => confirm(prompt).click()));
 
-    const won = (tab: Page) => notice(tab).getByText("Spent 1 credit on Redesign a room. You have 0 left.");
-    const lost = (tab: Page) => tab.getByText("Redesign a room needs 1, you have 0. Nothing was spent.");
+    const won = (tab: Page) => notice(tab).getByText("Spent 1 credit on Make a thumbnail. You have 0 left.");
+    const lost = (tab: Page) => tab.getByText("Make a thumbnail needs 1, you have 0. Nothing was spent.");
     for (const tab of tabs) await expect(won(tab).or(lost(tab))).toBeVisible();
     const outcomes = await Promise.all(tabs.map(async (tab) => ((await lost(tab).isVisible()) ? "lost" : "won")));
     expect(outcomes.sort()).toEqual(["lost", "won"]);
 
     for (const tab of tabs) await expectBalance(tab, 0);
     await open(page, "/history");
-    await expect(page.getByRole("rowheader")).toHaveCount(7);
+    await expect(page.getByRole("rowheader")).toHaveCount(11);
     await expectBalance(page, 0);
   });
 });
 
 test("forms that somebody tampered with spend nothing", { tag: "@nojs" }, async ({ page, member }) => {
-  const form = { account: await payer(page), action: "interior", cost: "1", idempotency_key: "a-key" };
+  const form = { account: await payer(page), action: "thumbnail", cost: "1", idempotency_key: "a-key" };
   for (const [what, tampered, status] of [
     ["another account", { account: "acct_0193a1b2c3d47e5f8a9b0c1d2e3f4a53" }, 409],
     ["no account", { account: "" }, 400],
@@ -211,7 +238,7 @@ test("forms that somebody tampered with spend nothing", { tag: "@nojs" }, async 
   }
   await open(page, "/history");
   await expect(page.getByRole("rowheader")).toHaveText(["Sign-up credits grant"]);
-  await expectBalance(page, 6);
+  await expectBalance(page, 10);
 });
 
 async function hiddenFields(form: Locator) {

@@ -139,14 +139,14 @@ export async function signOut(page: Page) {
 
 // --- spending -------------------------------------------------------------------------------------------------------
 
-export const priceOf = (page: Page, action: string) => page.getByRole("link", { name: `${action} — 1 credit` });
-export const confirm = (prompt: Locator) => prompt.getByRole("button", { name: "Confirm — 1 credit" });
+export const priceOf = (page: Page, action: string) => page.getByRole("link", { name: `${action} — ` });
+export const confirm = (prompt: Locator) => prompt.getByRole("button", { name: /^Confirm — \d+ credits?$/ });
 
 /** Presses an action's price on the page Actions. The prompt is a dialog; without JavaScript it is a page. */
-export async function askPrice(page: Page, action = "Redesign a room"): Promise<Locator> {
+export async function askPrice(page: Page, action = "Make a thumbnail"): Promise<Locator> {
   await priceOf(page, action).click();
   const prompt = hasJavaScript() ? page.getByRole("dialog") : page.getByRole("main");
-  await expect(prompt.getByRole("heading", { name: /costs 1 credit$|missing$/ })).toBeVisible();
+  await expect(prompt.getByRole("heading", { name: /costs \d+ credits?$|missing$/ })).toBeVisible();
   return prompt;
 }
 
@@ -156,7 +156,7 @@ export async function expectSum(prompt: Locator, lines: Record<string, string>) 
   await expect(prompt.getByRole("definition")).toHaveText(Object.values(lines));
 }
 
-/** Spends so many credits from Actions, one by one. */
+/** Spends so many credits from Actions, one by one: a thumbnail costs one. */
 export async function spend(page: Page, credits: number) {
   for (let spent = 0; spent < credits; spent++) {
     const before = Number.parseInt(await badge(page).innerText());
@@ -170,13 +170,13 @@ export async function spend(page: Page, credits: number) {
 export async function spendUnseen(page: Page, credits: number) {
   const account = await payer(page);
   for (let spent = 0; spent < credits; spent++) {
-    const form = { account, action: "interior", cost: "1", idempotency_key: crypto.randomUUID() };
+    const form = { account, action: "thumbnail", cost: "1", idempotency_key: crypto.randomUUID() };
     await expect(await page.request.post("/fn/spend", { form })).toBeOK();
   }
 }
 
 /** The account that would pay, as a prompt names it; nothing where there is nothing left to pay with. */
-export async function payer(page: Page) {
-  const prompt = await (await page.request.get("/actions/interior")).text();
+export async function payer(page: Page, action = "thumbnail") {
+  const prompt = await (await page.request.get(`/actions/${action}`)).text();
   return /name="account" value="(\w+)"/.exec(prompt)?.[1] ?? "";
 }

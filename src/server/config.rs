@@ -10,7 +10,7 @@ use leptos::config::{LeptosOptions, get_configuration};
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
-const CATALOG_DEFAULT: &str = "catalogs/interior.toml";
+const CATALOG_DEFAULT: &str = "catalogs/video.toml";
 const DATA_DIR_DEFAULT: &str = "./data";
 
 /// Where the accounts are.

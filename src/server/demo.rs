@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         AccountId, Act, Amount, Command, Grant, IdempotencyKey, Source, Spend,
-        catalog::{Allowance, Plan},
+        catalog::{Action, Allowance, Cost, Plan, Units},
         note::Description,
     },
     problem::Problem,
@@ -26,6 +26,8 @@ const BONUS_CREDITS: i64 = 20;
 const BONUS_DAYS: u16 = 30;
 /// How often the member has run each of the catalog's first actions.
 const RUNS: [usize; 3] = [3, 2, 1];
+/// What a run comes to of an action that is priced by unit.
+const CREDITS_A_RUN: i64 = 5;
 
 /// Makes what is missing of the demo; run again, it changes nothing.
 pub async fn seed(state: &AppState) -> Result<(), Error> {
@@ -61,6 +63,13 @@ async fn create(
     }
 }
 
+/// Of what one run is made, where the action is priced by unit.
+fn units(action: &Action) -> Result<Option<Units>, Error> {
+    let Cost::PerUnit { units_per_credit, .. } = &action.cost else { return Ok(None) };
+    let units = units_per_credit.get().saturating_mul(CREDITS_A_RUN).min(Units::MAX);
+    Units::try_from(units).map(Some).map_err(Error::internal)
+}
+
 async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error> {
     let catalog = state.catalog();
     let lasts = |days: u16| state.clock.now() + TimeDelta::days(days.into());
@@ -89,8 +98,7 @@ async fn give_history(state: &AppState, account: AccountId) -> Result<(), Error>
         }));
     }
     for (action, runs) in catalog.actions.iter().zip(RUNS) {
-        // An action that is priced by unit has no price without a number of them.
-        let Ok(charge) = action.price(None) else { continue };
+        let charge = action.price(units(action)?).map_err(Error::internal)?;
         let spend = Spend { agreed: Some(charge.cost), charge, limits: catalog.limits, description: None };
         acts.extend((0..runs).map(|_| Act::Spend(spend.clone())));
     }

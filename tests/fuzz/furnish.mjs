@@ -36,7 +36,7 @@ const { outcomes } = await post("/spends/batch", { spends });
 console.log(JSON.stringify({
   accounts,
   spends: outcomes.map(({ entry }) => entry.id),
-  // Of catalogs/interior.toml, where all of them have a fixed price.
-  actions: ["interior", "exterior", "sketch"],
-  plans: ["unlimited"],
+  // Of catalogs/video.toml, those with a fixed price.
+  actions: ["upscale", "captions", "thumbnail"],
+  plans: ["creator", "studio"],
 }));

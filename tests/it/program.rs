@@ -89,8 +89,8 @@ async fn what_was_answered_before_a_kill_is_there_afterwards() {
     ada.submit("/sign-up", "sign_up", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
     let mut spent = 0;
     for _ in 0..4 {
-        let fields = ada.prompt("/actions/interior").await;
-        spent += usize::from(ada.confirm("/actions/interior", &fields).await.url().path() == "/actions");
+        let fields = ada.prompt("/actions/thumbnail").await;
+        spent += usize::from(ada.confirm("/actions/thumbnail", &fields).await.url().path() == "/actions");
     }
     assert_eq!(spent, 4);
     server.kill().await.unwrap();
@@ -98,7 +98,7 @@ async fn what_was_answered_before_a_kill_is_there_afterwards() {
     let (server, url) = serve(data.path()).await;
     let ada = Browser::new(&url, true);
     ada.submit("/sign-in", "sign_in", &[("email", "ada@example.com"), ("password", PASSWORD)]).await;
-    assert!(ada.page("/credits").await.contains("2 of 6"));
+    assert!(ada.page("/credits").await.contains("6 of 10"));
     stop(server).await;
 }
 

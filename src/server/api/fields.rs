@@ -53,7 +53,7 @@ field!(ExternalId, "Your own name for an account.", line(id::ExternalId::CHARS_M
 field!(
     ActionKey,
     "An action of the catalog.",
-    text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["interior"])
+    text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["thumbnail"])
 );
 field!(PlanKey, "A plan of the catalog.", text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["pro"]));
 field!(

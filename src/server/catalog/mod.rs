@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_catalog_sells_six_actions_and_gives_six_credits() {
+    fn the_interior_catalog_sells_six_actions_at_a_credit_and_gives_six() {
         let catalog = load(&shipped("interior.toml")).unwrap();
         let keys: Vec<_> = catalog.actions.iter().map(|action| action.key.as_str()).collect();
         assert_eq!(keys, ["interior", "exterior", "sketch", "furnish", "remove", "video"]);
@@ -289,6 +289,18 @@ mod tests {
         let six = Amount::try_from(6).unwrap();
         assert_eq!(catalog.signup, Some(SignUpGrant { credits: six, expires_days: None }));
         assert_eq!(catalog.low_balance, LowBalance::Credits(credits(2)));
+    }
+
+    #[test]
+    fn the_default_catalog_shows_what_it_leaves_out_as_it_is_without_it() {
+        let text = fs::read_to_string(shipped("video.toml")).unwrap();
+        let mut all = text.clone();
+        for setting in ["min_balance", "clawback", "grace_days"] {
+            let (shown, set) = (format!("# {setting} ="), format!("{setting} ="));
+            assert!(all.contains(&shown), "{setting}");
+            all = all.replace(&shown, &set);
+        }
+        assert_eq!(parse(&all).unwrap(), parse(&text).unwrap());
     }
 
     #[test]

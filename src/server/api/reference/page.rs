@@ -169,7 +169,7 @@ fn basics(base_url: &str, shapes: &Shapes) -> impl IntoView + use<> {
     };
     let example = format!(
         "curl {base_url}/api/v1/spends \\\n  -H 'Authorization: Bearer sk_…' \\\n  -H 'Idempotency-Key: job-1042' \\\n  \
-         -H 'Content-Type: application/json' \\\n  -d '{{\"account\": \"ext_ada\", \"action\": \"interior\"}}'"
+         -H 'Content-Type: application/json' \\\n  -d '{{\"account\": \"ext_ada\", \"action\": \"thumbnail\"}}'"
     );
     view! {
         <section class="chapter" aria-labelledby="basics">
