@@ -25,6 +25,14 @@ test("the source of the first page holds the prices", { tag: "@nojs" }, async ({
   for (const words of ["Plans", "Creator", "$15.00 per month", "Credit packs", "$9.00"]) expect(text).toContain(words);
 });
 
+test("the source of every page names the product", { tag: "@nojs" }, async ({ page, member }) => {
+  for (const [path, title] of [["/", "Reelmaker"], ["/credits", "Credits · Reelmaker"]] as const) {
+    const source = await (await page.request.get(path)).text();
+    expect(source).toContain(`<title>${title}</title>`);
+    expect(inWords(source)).toMatch(/Reelmaker Every price is shown before anything is spent\. Credits by Scrip/);
+  }
+});
+
 /** What of a source a person would read. */
 function inWords(html: string) {
   const body = html.slice(html.indexOf("<body"));

@@ -6,7 +6,7 @@ test.describe("a page that is none", () => {
     mayRefuse(404);
     const answer = await open(page, "/no/such/page");
     expect(answer.status()).toBe(404);
-    await expect(page).toHaveTitle("Page not found · Scrip");
+    await expect(page).toHaveTitle("Page not found · Reelmaker");
     await expect(heading(page, "Page not found")).toBeVisible();
     await page.getByRole("link", { name: "Go to the start" }).click();
     await expect(page).toHaveURL("/");
@@ -16,7 +16,7 @@ test.describe("a page that is none", () => {
     mayRefuse(404);
     const answer = await open(page, "/actions/nonsense");
     expect(answer.status()).toBe(404);
-    await expect(page).toHaveTitle("Page not found · Scrip");
+    await expect(page).toHaveTitle("Page not found · Reelmaker");
     await expect(heading(page, "Page not found")).toBeVisible();
     await expect(page.getByRole("main")).toContainText("There is no such action.");
     await page.getByRole("link", { name: "Go to Actions" }).click();

@@ -9,7 +9,7 @@ use leptos_router::{
 };
 
 use super::{
-    components::{Header, LowCreditBanner},
+    components::{Footer, Header, LowCreditBanner},
     fns::{DismissWarning, SignIn, SignOut, SignUp, Spend, session},
     pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, PortalPage, SignInPage, SignUpPage},
 };
@@ -40,9 +40,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    let product = ProductName::default();
+    provide_context(product.clone());
     view! {
-        <Title formatter=|title: String| {
-            if title.is_empty() { "Scrip".to_owned() } else { format!("{title} · Scrip") }
+        <Title formatter=move |title: String| {
+            let product = product.0.get();
+            if title.is_empty() { product } else { format!("{title} · {product}") }
         } />
         <Router>
             <Frame />
@@ -78,13 +81,26 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/history") view=History />
             <Route path=path!("/portal/:token") view=PortalPage />
         </Routes>
-        <footer class="footer">
-            <p>"Scrip"</p>
-            <p>"Every price is shown before anything is spent."</p>
-            <a href="/docs/api" rel="external">
-                "API reference"
-            </a>
-        </footer>
+        <Footer />
+    }
+}
+
+/// The product's name in the title of every page. The header learns it with the balance; until then, and where the server
+/// is out of reach, it is the program's.
+#[derive(Clone)]
+pub struct ProductName(ArcRwSignal<String>);
+
+impl Default for ProductName {
+    fn default() -> Self {
+        Self(ArcRwSignal::new("Scrip".to_owned()))
+    }
+}
+
+impl ProductName {
+    pub fn learn(&self, name: &str) {
+        if *self.0.read_untracked() != name {
+            self.0.set(name.to_owned());
+        }
     }
 }
 

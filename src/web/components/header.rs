@@ -6,25 +6,35 @@ use leptos_router::components::A;
 use super::BalanceBadge;
 use crate::{
     views::{FrameView, MemberView},
-    web::app::{Acts, Session},
+    web::app::{Acts, ProductName, Session},
 };
 
 #[component]
 pub fn Header() -> impl IntoView {
     let Session(session) = expect_context();
+    let name = expect_context::<ProductName>();
     view! {
         <header class="header">
             <Transition>
-                {move || Suspend::new(async move {
-                    match session.await {
-                        Ok(FrameView { product, member: Some(member) }) => {
-                            EitherOf3::A(view! { <MemberHeader product member /> })
+                {move || {
+                    let name = name.clone();
+                    Suspend::new(async move {
+                        let frame = session.await;
+                        if let Ok(frame) = &frame {
+                            name.learn(&frame.product);
                         }
-                        Ok(FrameView { product, member: None }) => EitherOf3::B(view! { <VisitorHeader product /> }),
-                        // Nobody knows who it is: nothing is offered that might be wrong.
-                        Err(_) => EitherOf3::C(view! { <Wordmark product="Scrip".to_owned() href="/" /> }),
-                    }
-                })}
+                        match frame {
+                            Ok(FrameView { product, member: Some(member) }) => {
+                                EitherOf3::A(view! { <MemberHeader product member /> })
+                            }
+                            Ok(FrameView { product, member: None }) => {
+                                EitherOf3::B(view! { <VisitorHeader product /> })
+                            }
+                            // Nobody knows who it is: nothing is offered that might be wrong.
+                            Err(_) => EitherOf3::C(view! { <Wordmark product="Scrip".to_owned() href="/" /> }),
+                        }
+                    })
+                }}
             </Transition>
         </header>
     }

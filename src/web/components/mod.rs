@@ -4,6 +4,7 @@ mod balance_badge;
 mod cost_prompt;
 mod credentials;
 mod entry_table;
+mod footer;
 mod header;
 mod lot_table;
 mod low_credit_banner;
@@ -21,6 +22,7 @@ pub use self::{
     cost_prompt::CostPrompt,
     credentials::CredentialsFields,
     entry_table::EntryTable,
+    footer::Footer,
     header::Header,
     lot_table::LotTable,
     low_credit_banner::LowCreditBanner,
