@@ -41,6 +41,17 @@ test("little left is told once, dismissed for good, and told again after it was 
   await expect(banner(page)).toContainText("1 credit left");
 });
 
+test("whoever dismisses a warning by keyboard goes on in the page", { tag: "@js" }, async ({ page, member }) => {
+  await accountWith(page, 20);
+  await open(page, "/actions");
+  await dismiss(page).focus();
+  await page.keyboard.press("Enter");
+  await expect(dismiss(page)).toHaveCount(0);
+  await expect(page.getByRole("main")).toBeFocused();
+  await page.keyboard.press("Tab");
+  await expect(page.getByLabel("Seconds")).toBeFocused();
+});
+
 test("nothing left is told for as long as it is so", async ({ page, member }) => {
   const account = await payer(page);
   await take(page, account, 10);

@@ -1,6 +1,6 @@
 //! What a member is warned of, between the header and the page: that little or nothing is left, that credits lapse.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*, wasm_bindgen::JsCast, web_sys::HtmlElement};
 use leptos_router::hooks::use_location;
 
 use super::SubmitButton;
@@ -15,8 +15,17 @@ const CREDITS: &str = "/credits";
 #[component]
 pub fn LowCreditBanner() -> impl IntoView {
     let Session(session) = expect_context();
+    let Acts { dismiss_warning, .. } = expect_context();
+    let banners = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if let (Some(Ok(())), Some(banners)) = (dismiss_warning.value().get(), banners.get_untracked())
+            && banners.contains(document().active_element().as_deref())
+        {
+            go_on_at_main();
+        }
+    });
     view! {
-        <div class="banners" role="status">
+        <div class="banners" role="status" node_ref=banners>
             <Transition>
                 {move || Suspend::new(async move {
                     let member = session.await.ok().and_then(|frame| frame.member);
@@ -25,6 +34,15 @@ pub fn LowCreditBanner() -> impl IntoView {
                 })}
             </Transition>
         </div>
+    }
+}
+
+/// The button that was pressed goes, and the focus with it: the keyboard goes on at the page's main part, as after loading.
+fn go_on_at_main() {
+    let main = document().get_element_by_id("main");
+    if let Some(main) = main.and_then(|main| main.dyn_into::<HtmlElement>().ok()) {
+        // It fails only where the page is gone again.
+        let _ = main.focus();
     }
 }
 
