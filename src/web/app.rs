@@ -10,7 +10,7 @@ use leptos_router::{
 
 use super::{
     components::{Footer, Header, LowCreditBanner},
-    fns::{DismissWarning, SignIn, SignOut, SignUp, Spend, session},
+    fns::{DismissWarning, EnterPortal, SignIn, SignOut, SignUp, Spend, session},
     pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, PortalPage, SignInPage, SignUpPage},
 };
 use crate::{problem::Problem, views::FrameView};
@@ -112,6 +112,7 @@ pub struct Acts {
     pub sign_out: ServerAction<SignOut>,
     pub spend: ServerAction<Spend>,
     pub dismiss_warning: ServerAction<DismissWarning>,
+    pub enter_portal: ServerAction<EnterPortal>,
 }
 
 /// Whether the page that is made now is the one that the browser loaded.
@@ -131,6 +132,7 @@ impl Acts {
         self.sign_up.clear();
         self.sign_in.clear();
         self.spend.clear();
+        self.enter_portal.clear();
     }
 
     /// Differs after anything was done.
@@ -140,6 +142,7 @@ impl Acts {
             + self.sign_out.version().get()
             + self.spend.version().get()
             + self.dismiss_warning.version().get()
+            + self.enter_portal.version().get()
     }
 }
 
