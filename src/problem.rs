@@ -139,6 +139,8 @@ pub enum Problem {
     SubscriptionUnchanged,
     #[error("This account has no subscription.")]
     NotSubscribed,
+    #[error("This plan costs nothing, so it is not paid until any time: leave paid_until out.")]
+    NothingToPay,
     #[error("This plan has no trial.")]
     NoTrial,
     #[error("A trial is for who begins, and once for each plan. Nothing was done.")]
@@ -183,6 +185,8 @@ impl Problem {
             Refusal::ClawbackUnchanged { total } => Self::ClawbackUnchanged { total },
             Refusal::SubscriptionUnchanged => Self::SubscriptionUnchanged,
             Refusal::NotSubscribed => Self::NotSubscribed,
+            Refusal::AlreadySubscribed => Self::TrialUsed,
+            Refusal::NothingToPay => Self::NothingToPay,
             Refusal::Insufficient(shortfall) => Self::Insufficient {
                 needed: shortfall.needed,
                 available: shortfall.available,
@@ -292,6 +296,7 @@ impl Problem {
             | Self::ExpiresTooEarly
             | Self::RefundTooLarge { .. }
             | Self::NoTrial
+            | Self::NothingToPay
             | Self::ClawbackTooLarge { .. }
             | Self::TimeOutOfRange
             | Self::BalanceTooLarge => 422,
@@ -317,10 +322,8 @@ impl Problem {
 }
 
 fn kept(min_balance: Credits) -> String {
-    match min_balance.get() {
-        0 => String::new(),
-        kept => format!(", and {} must stay", number(kept)),
-    }
+    let kept = min_balance.get();
+    if kept == 0 { String::new() } else { format!(", and {} must stay", number(kept)) }
 }
 
 fn seconds(seconds: u64) -> String {

@@ -174,7 +174,7 @@ fn subscribe(account: AccountId) -> Command {
         grace_days: 0,
         is_free: true,
     };
-    let asked = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+    let asked = Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
     Command::new(account, key(), Act::Subscribe(asked))
 }
 

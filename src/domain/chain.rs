@@ -6,7 +6,8 @@
 //! number of its microseconds since 1970; a text is the number of its bytes and then its UTF-8; an optional
 //! field is one byte, 1 or 0, and the field only after a 1. The order of the fields is that of
 //! [`Chain::after`]; how a lot stands with clawbacks, or the subscription,
-//! ends the entries of these alone. A yes is the number 1, a no is 0.
+//! ends the entries of these alone. A yes is the number 1, a no is 0. `free_until` came later than the rest: it is the
+//! last of a subscription, its time alone, where there is one.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -132,6 +133,7 @@ impl Line {
             next,
             fallback,
             ended_at,
+            free_until,
         } = subscription;
         self.terms(terms);
         for time in [*anchor, period.start, period.end, *credits_until] {
@@ -149,6 +151,9 @@ impl Line {
         }
         self.optional(fallback.as_ref(), Self::terms);
         self.optional(*ended_at, Self::time);
+        if let Some(free_until) = free_until {
+            self.time(*free_until);
+        }
     }
 
     fn terms(&mut self, terms: &Terms) {
@@ -258,6 +263,7 @@ mod tests {
             next: Next::Change(terms("small", 5)),
             fallback: Some(Terms { allowance: Allowance::Unlimited, is_free: true, ..terms("free", 1) }),
             ended_at: Some(at(80)),
+            free_until: None,
         }
     }
 
@@ -295,6 +301,7 @@ mod tests {
             talkative(),
             entry(Kind::Subscription(plain_subscription().into())),
             entry(Kind::Renewal(subscription().into())),
+            entry(Kind::Renewal(Subscription { free_until: Some(at(90)), ..subscription() }.into())),
         ]
     }
 
@@ -326,6 +333,7 @@ mod tests {
             "21cb2d2c6e56283a7bf08d5ba1ad6573b69a3e1811af7d1371be0d290eda2e52",
             "1546a6e7e321dd813b0a5bdce727f74f1415bde44140ba1ce5223010f5671c39",
             "16a53bd0329162254175b2f9367f339924e02ecea6b0cb198c51321afeded3b4",
+            "c160109b72f4b0f4a0d06a0278fb850826016ee1be44007e831debf67c1867fe",
         ];
         let made: Vec<String> = entries().iter().map(|entry| hex(Chain::START.after(entry))).collect();
         assert_eq!(made, known);
@@ -405,7 +413,7 @@ mod tests {
     #[test]
     fn nothing_that_a_subscription_says_can_change_unnoticed() {
         let other = || Some(terms("other", 7));
-        let edits: [fn(&mut Subscription); 15] = [
+        let edits: [fn(&mut Subscription); 16] = [
             |after| after.terms.plan = PlanKey::try_from("max".to_owned()).unwrap(),
             |after| after.terms.allowance = terms("pro", 101).allowance,
             |after| after.terms.allowance = Allowance::Unlimited,
@@ -421,6 +429,7 @@ mod tests {
             |after| after.paid_until = Some(at(59)),
             |after| after.next = Next::End,
             |after| after.ended_at = Some(at(81)),
+            |after| after.free_until = Some(at(91)),
         ];
         let hash =
             |after: &Subscription| hex(Chain::START.after(&entry(Kind::Renewal(after.clone().into()))));

@@ -186,6 +186,8 @@ pub struct Subscribe {
     pub paid_until: Option<DateTime<Utc>>,
     /// What the account is on when this has ended.
     pub fallback: Option<Terms>,
+    /// A trial is for who is on no plan that is paid for, and has its times from the catalog.
+    pub is_trial: bool,
 }
 
 /// To be on no plan any more, or on the one that costs nothing.
@@ -275,11 +277,15 @@ impl Command {
             Act::Reinstate(Reinstate { lot, total, reason }) => {
                 digest.text("reinstate").number(lot.0).number(total.get()).text(reason.as_str())
             }
-            Act::Subscribe(Subscribe { terms, anchor, paid_until, fallback: _ }) => digest
-                .text("subscribe")
-                .text(terms.plan.as_str())
-                .optional(anchor.map(|at| at.timestamp_micros()))
-                .optional(paid_until.map(|at| at.timestamp_micros())),
+            Act::Subscribe(Subscribe { terms, anchor, paid_until, fallback: _, is_trial }) => {
+                let digest = digest.text("subscribe").text(terms.plan.as_str());
+                if *is_trial {
+                    digest.text("trial")
+                } else {
+                    let micros = |at: &DateTime<Utc>| at.timestamp_micros();
+                    digest.optional(anchor.as_ref().map(micros)).optional(paid_until.as_ref().map(micros))
+                }
+            }
             Act::Unsubscribe(Unsubscribe { at_once }) => digest.text("unsubscribe").number((*at_once).into()),
             Act::Unlimited(Unlimited { until, reason }) => {
                 digest.text("unlimited").number(until.timestamp_micros()).text(reason.as_str())
@@ -367,6 +373,23 @@ mod tests {
         assert_eq!(print(&unasked), print(&Spend { charge: dearer, ..unasked.clone() }));
         let described = Some(Description::parse("A cat").unwrap());
         assert_ne!(print(&base), print(&Spend { description: described, ..base.clone() }));
+    }
+
+    #[test]
+    fn a_fingerprint_of_a_plan_covers_its_name_and_times_and_of_a_trial_its_name() {
+        let terms = crate::domain::testing::terms;
+        let (anchor, paid_until) = (Some(DateTime::UNIX_EPOCH), Some(DateTime::UNIX_EPOCH));
+        let base =
+            Subscribe { terms: terms("pro", 100), anchor, paid_until, fallback: None, is_trial: false };
+        let print = |asked: &Subscribe| print(Act::Subscribe(asked.clone()));
+        let renewed = Subscribe { terms: terms("pro", 90), fallback: Some(terms("free", 5)), ..base.clone() };
+        assert_eq!(print(&base), print(&renewed));
+        assert_ne!(print(&base), print(&Subscribe { terms: terms("max", 100), ..base.clone() }));
+        assert_ne!(print(&base), print(&Subscribe { anchor: None, ..base.clone() }));
+        assert_ne!(print(&base), print(&Subscribe { paid_until: None, ..base.clone() }));
+        let trial = Subscribe { is_trial: true, ..base.clone() };
+        assert_ne!(print(&base), print(&trial));
+        assert_eq!(print(&trial), print(&Subscribe { anchor: None, paid_until: None, ..trial.clone() }));
     }
 
     #[test]

@@ -81,8 +81,13 @@ mod tests {
         decide(&mut account, &gift, at(0)).unwrap();
         assert_eq!(threshold(&account, fifth), Credits::ZERO);
         assert_eq!(Level::of_account(&account, fifth, at(1)), Level::Comfortable);
-        let subscribe =
-            Subscribe { terms: terms("pro", 100), anchor: None, paid_until: None, fallback: None };
+        let subscribe = Subscribe {
+            terms: terms("pro", 100),
+            anchor: None,
+            paid_until: None,
+            fallback: None,
+            is_trial: false,
+        };
         let command = Command::new(account.id(), key("plan"), Act::Subscribe(subscribe));
         decide(&mut account, &command, at(1)).unwrap();
         assert_eq!(threshold(&account, fifth), credits(20));

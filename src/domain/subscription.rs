@@ -31,6 +31,10 @@ pub struct Subscription {
     pub fallback: Option<Terms>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
+    /// Until when a month lasts for which a plan that costs nothing brought its allowance, before this one began. On such
+    /// a plan itself its period says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_until: Option<DateTime<Utc>>,
 }
 
 /// A plan, as it was agreed.
@@ -78,19 +82,35 @@ pub enum SubscriptionState {
 }
 
 impl Subscription {
-    /// One that begins at `now`. Its first period is shorter than a month where the anchor is ahead: a trial, or the day
-    /// on which a host bills. `None` where the calendar ends.
+    /// One that begins at `now`, after `before`. Its first period is shorter than a month where the anchor is ahead: a
+    /// trial, or the day on which a host bills. `None` where the calendar ends.
     pub fn begin(
         terms: Terms,
         anchor: DateTime<Utc>,
         paid_until: Option<DateTime<Utc>>,
         fallback: Option<Terms>,
+        before: Option<&Self>,
         now: DateTime<Utc>,
     ) -> Option<Self> {
+        let free_until = before.and_then(Self::free_until);
+        let (anchor, given) = match free_until.filter(|until| terms.is_free && now < *until) {
+            // What this plan brings for the month that is under way was brought before.
+            Some(free_until) => (free_until, Credits::ZERO),
+            None => (anchor, terms.allowance.credits()),
+        };
         let period = Period::after(anchor, now)?;
-        let credits_until = credits_until(&terms, period, paid_until);
-        let (given, next) = (terms.allowance.credits(), Next::Renew);
-        Some(Self { terms, anchor, period, credits_until, given, paid_until, next, fallback, ended_at: None })
+        Some(Self {
+            credits_until: credits_until(&terms, period, paid_until),
+            free_until: free_until.filter(|_| !terms.is_free),
+            terms,
+            anchor,
+            period,
+            given,
+            paid_until,
+            next: Next::Renew,
+            fallback,
+            ended_at: None,
+        })
     }
 
     pub fn state(&self, at: DateTime<Utc>) -> SubscriptionState {
@@ -130,6 +150,26 @@ impl Subscription {
         (self.next == Next::End || self.is_unpaid()).then_some(self.period.end)
     }
 
+    /// The other plan that follows the period, as far as is known by now: one that was asked for, or what follows an end.
+    pub fn follows(&self) -> Option<&Terms> {
+        let follows = match &self.next {
+            _ if self.has_ended() => None,
+            _ if self.ends_at().is_some() => self.fallback.as_ref(),
+            Next::Change(terms) => Some(terms),
+            Next::Renew | Next::End => None,
+        };
+        follows.filter(|terms| terms.plan != self.terms.plan)
+    }
+
+    /// What becomes of it by `now` where nobody changes it.
+    pub fn settled(&self, now: DateTime<Utc>) -> Self {
+        let mut settled = self.clone();
+        while settled.due_at().is_some_and(|due_at| due_at <= now) {
+            settled = settled.after_period(now);
+        }
+        settled
+    }
+
     /// What it is once its period is over: in the next one, ended, or what follows in its stead. `now`: periods that
     /// nobody looked at for longer than any books are kept are left out.
     pub fn after_period(&self, now: DateTime<Utc>) -> Self {
@@ -142,8 +182,10 @@ impl Subscription {
 
     /// What it is once it is ended at `at`: ended, or the plan that costs nothing.
     pub fn ended(&self, at: DateTime<Utc>) -> Self {
-        let fallback =
-            self.fallback.clone().and_then(|terms| Self::begin(terms, self.anchor, None, None, at));
+        let fallback = self
+            .fallback
+            .clone()
+            .and_then(|terms| Self::begin(terms, self.anchor, None, None, Some(self), at));
         fallback.unwrap_or_else(|| Self { next: Next::End, ended_at: Some(at), ..self.clone() })
     }
 
@@ -152,10 +194,15 @@ impl Subscription {
         expires_at == Some(self.credits_until)
     }
 
+    /// Until when the month lasts for which a plan that costs nothing brought its allowance last.
+    pub(super) fn free_until(&self) -> Option<DateTime<Utc>> {
+        if self.terms.is_free { Some(self.period.end) } else { self.free_until }
+    }
+
     /// Its times, for whoever must know that they can be kept.
     pub(super) fn times(&self) -> impl Iterator<Item = DateTime<Utc>> {
         let times = [self.anchor, self.period.start, self.period.end, self.credits_until];
-        times.into_iter().chain(self.paid_until).chain(self.ended_at)
+        times.into_iter().chain(self.paid_until).chain(self.ended_at).chain(self.free_until)
     }
 
     fn is_unpaid(&self) -> bool {
@@ -168,15 +215,9 @@ impl Subscription {
             Some(this_month) if is_forgotten => this_month.max(self.period.end),
             _ => self.period.end,
         };
-        let Some(period) = Period::after(self.anchor, start) else { return self.ended(start) };
-        Self {
-            credits_until: credits_until(terms, period, self.paid_until),
-            given: terms.allowance.credits(),
-            terms: terms.clone(),
-            period,
-            next: Next::Renew,
-            ..self.clone()
-        }
+        let (terms, fallback) = (terms.clone(), self.fallback.clone());
+        let renewed = Self::begin(terms, self.anchor, self.paid_until, fallback, Some(self), start);
+        renewed.unwrap_or_else(|| self.ended(start))
     }
 }
 
@@ -224,7 +265,7 @@ mod tests {
     const MONTH: i64 = 31 * DAY;
 
     fn begun(paid_until: Option<DateTime<Utc>>) -> Subscription {
-        Subscription::begin(terms("pro", 100), at(0), paid_until, None, at(0)).unwrap()
+        Subscription::begin(terms("pro", 100), at(0), paid_until, None, None, at(0)).unwrap()
     }
 
     #[test]
@@ -250,8 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_is_the_plan_that_was_asked_for_or_the_one_after_an_end_and_is_another() {
+        let free = Terms { is_free: true, ..terms("free", 5) };
+        let small = terms("small", 10);
+        let followed = |paid_until, next| {
+            let subscription = Subscription { fallback: Some(free.clone()), next, ..begun(paid_until) };
+            subscription.follows().map(|terms| terms.plan.to_string())
+        };
+        let (unpaid, paid) = (Some(at(MONTH)), Some(at(MONTH + 1)));
+        assert_eq!(followed(paid, Next::Renew), None);
+        assert_eq!(followed(paid, Next::Change(small.clone())), Some("small".into()));
+        assert_eq!(followed(paid, Next::Change(terms("pro", 7))), None, "newer terms of the same plan");
+        assert_eq!(followed(None, Next::End), Some("free".into()));
+        assert_eq!(followed(unpaid, Next::Renew), Some("free".into()));
+        assert_eq!(followed(unpaid, Next::Change(small)), Some("free".into()));
+        let ended = Subscription { next: Next::End, ..begun(None) }.ended(at(5));
+        assert_eq!(ended.follows(), None);
+    }
+
+    #[test]
     fn none_begins_in_the_last_month_of_time() {
-        assert_eq!(Subscription::begin(terms("pro", 1), at(0), None, None, moment::LAST), None);
+        assert_eq!(Subscription::begin(terms("pro", 1), at(0), None, None, None, moment::LAST), None);
     }
 
     #[test]

@@ -110,6 +110,8 @@ pub fn name_of(refusal: Refusal) -> &'static str {
         Refusal::LotEmpty => "lot empty",
         Refusal::ClawbackTooLarge { .. } => "clawback too large",
         Refusal::SubscriptionUnchanged => "subscription unchanged",
+        Refusal::AlreadySubscribed => "already subscribed",
+        Refusal::NothingToPay => "nothing to pay",
         Refusal::NotSubscribed => "not subscribed",
         Refusal::ClawbackUnchanged { .. } => "clawback unchanged",
     }

@@ -170,7 +170,8 @@ mod tests {
 
         fn subscribed(mut self) -> Self {
             let terms = terms("pro", 100);
-            let subscribe = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+            let subscribe =
+                Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
             self.acts(Act::Subscribe(subscribe), 0);
             self
         }

@@ -45,6 +45,7 @@ pub fn subscribe(catalog: &Catalog, plan: &Plan) -> Subscribe {
         anchor: None,
         paid_until: None,
         fallback: fallback.map(|plan| terms(catalog, plan)),
+        is_trial: false,
     }
 }
 
@@ -73,21 +74,14 @@ async fn begin_trial(
     plan: &Plan,
 ) -> Result<Subscription, Error> {
     let days = plan.trial_days.ok_or(Problem::NoTrial)?;
-    let is_paid = |current: &Subscription| !current.has_ended() && !current.terms.is_free;
-    let before = state.ledger.account(account).await?.subscription().cloned();
-    let current = match before.filter(is_paid) {
-        Some(current) => current,
-        None => {
-            let end = Some(state.clock.now() + TimeDelta::days(days.into()));
-            let trial = Subscribe { anchor: end, paid_until: end, ..subscribe(catalog, plan) };
-            let key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
-            match carry_out(state, account, key, Act::Subscribe(trial)).await {
-                Err(Error::Problem(Problem::KeyReused)) => find(state, account).await?,
-                begun => begun?,
-            }
-        }
+    let end = Some(state.clock.now() + TimeDelta::days(days.into()));
+    let trial = Subscribe { anchor: end, paid_until: end, is_trial: true, ..subscribe(catalog, plan) };
+    let key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
+    let current = match carry_out(state, account, key, Act::Subscribe(trial)).await {
+        Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => find(state, account).await?,
+        begun => begun?,
     };
-    let is_on_it = is_paid(&current) && current.terms.plan == plan.key;
+    let is_on_it = !current.has_ended() && current.terms.plan == plan.key;
     if is_on_it { Ok(current) } else { Err(Problem::TrialUsed.into()) }
 }
 

@@ -34,24 +34,21 @@ impl SubscriptionView {
 }
 
 fn next(subscription: &Subscription, catalog: &Catalog, now: DateTime<Utc>) -> String {
-    let Subscription { period, credits_until, paid_until, fallback, ended_at, .. } = subscription;
-    let then = |terms: Option<&Terms>| match terms {
-        Some(terms) => format!(", then {}", plan_title(terms, catalog)),
-        None => String::new(),
-    };
+    let Subscription { period, credits_until, ended_at, .. } = subscription;
+    let follows = subscription.follows();
+    let then = follows.map(|terms| format!(", then {}", plan_title(terms, catalog))).unwrap_or_default();
     let end = text::date(period.end);
-    match (subscription.state(now), &subscription.next) {
-        (SubscriptionState::Ended, _) => format!("Ended on {}", text::date(ended_at.unwrap_or(period.end))),
-        (SubscriptionState::Canceled, _) => format!("Ends on {end}{}", then(fallback.as_ref())),
-        (SubscriptionState::PastDue, _) => {
+    let until = match subscription.state(now) {
+        SubscriptionState::Ended => format!("Ended on {}", text::date(ended_at.unwrap_or(period.end))),
+        SubscriptionState::Canceled => format!("Ends on {end}"),
+        SubscriptionState::PastDue => {
             format!("Not paid since {end}: its credits stay until {}", text::date(*credits_until))
         }
-        (SubscriptionState::Active, _) if paid_until.is_some_and(|paid| paid <= period.end) => {
-            format!("Paid until {end}")
-        }
-        (SubscriptionState::Active, Next::Change(terms)) => format!("Until {end}{}", then(Some(terms))),
-        (SubscriptionState::Active, _) => format!("Renews on {end}"),
-    }
+        SubscriptionState::Active if subscription.ends_at().is_some() => format!("Paid until {end}"),
+        SubscriptionState::Active if follows.is_some() => format!("Until {end}"),
+        SubscriptionState::Active => format!("Renews on {end}"),
+    };
+    until + &then
 }
 
 /// A plan that is no longer in the catalog goes by its key.
@@ -70,8 +67,10 @@ pub(super) fn title(entry: &Entry, subscription: &Subscription, catalog: &Catalo
     match (opened, &subscription.next) {
         (Some(granted), _) => format!("{plan}: {}", text::credits(granted.change)),
         (None, Next::End) => format!("{plan} ends with its period"),
-        (None, Next::Change(next)) => format!("{plan}, then {}", plan_title(next, catalog)),
-        (None, Next::Renew) => plan,
+        (None, Next::Change(next)) if next.plan != subscription.terms.plan => {
+            format!("{plan}, then {}", plan_title(next, catalog))
+        }
+        (None, _) => plan,
     }
 }
 
@@ -130,10 +129,10 @@ mod tests {
         assert_eq!(titles[1], "Enterprise plan, then Pro");
 
         let paid = [("2026-01-31", subscribe("pro", Some("2026-02-28")))];
-        assert_eq!(told(&paid, "2026-02-03").0, "Pro, Active: Paid until 28 Feb 2026");
+        assert_eq!(told(&paid, "2026-02-03").0, "Pro, Active: Paid until 28 Feb 2026, then Free");
         assert_eq!(
             told(&paid, "2026-03-01").0,
-            "Pro, PastDue: Not paid since 28 Feb 2026: its credits stay until 3 Mar 2026"
+            "Pro, PastDue: Not paid since 28 Feb 2026: its credits stay until 3 Mar 2026, then Free"
         );
         let (next, titles) = told(&paid, "2026-03-05");
         assert_eq!(next, "Free, Active: Renews on 31 Mar 2026");

@@ -23,6 +23,7 @@ REFUSALS = {
     "expires_too_early",
     "key_reused",
     "no_trial",
+    "nothing_to_pay",
     "refund_too_large",
     "time_out_of_range",
     "unknown_cursor",

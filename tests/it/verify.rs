@@ -45,7 +45,7 @@ async fn ledger(pool: PgPool) -> AccountId {
         grace_days: 0,
         is_free: false,
     };
-    let plan = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+    let plan = Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
     do_it(command(account, "plan", Act::Subscribe(plan))).await;
     state.ledger.stop().await;
     account

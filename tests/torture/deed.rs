@@ -129,6 +129,7 @@ impl Deed {
                 paid_until: paid_until.map(moment),
                 // Every other plan is followed by the one that costs nothing.
                 fallback: (allowance % 2 == 0).then(|| Terms { is_free: true, ..plan(3, 1) }),
+                is_trial: false,
             }),
             Self::Unsubscribe { at_once } => Act::Unsubscribe(Unsubscribe { at_once }),
         }

@@ -48,6 +48,10 @@ pub enum Refusal {
     ClawbackUnchanged { total: Credits },
     #[error("the subscription is as it is asked to be already")]
     SubscriptionUnchanged,
+    #[error("the account is on a plan that is paid for, and a trial is for who begins")]
+    AlreadySubscribed,
+    #[error("the plan costs nothing, and so is not paid until any time")]
+    NothingToPay,
     #[error("the account has no subscription that could end")]
     NotSubscribed,
 }

@@ -21,9 +21,18 @@ impl Account {
     /// To be on a plan: to begin, to go on, to have more of it at once, or less of it from the next period on.
     pub(super) fn subscribe(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
         let current = self.current_subscription();
-        let Some(current) = current.filter(|current| !current.terms.is_free || asked.terms.is_free) else {
-            return self.begin(asked, now);
-        };
+        if asked.is_trial && current.is_some_and(|current| !current.terms.is_free) {
+            return Err(Refusal::AlreadySubscribed);
+        }
+        if asked.terms.is_free && asked.paid_until.is_some() {
+            return Err(Refusal::NothingToPay);
+        }
+        let current = current.filter(|current| !current.terms.is_free || asked.terms.is_free);
+        let is_repeated = current.is_some_and(|current| current.paid_until == asked.paid_until);
+        if !is_repeated && asked.paid_until.is_some_and(|paid_until| paid_until <= now) {
+            return Err(Refusal::ExpiresTooEarly);
+        }
+        let Some(current) = current else { return self.begin(asked, now) };
         let mut after = Subscription {
             paid_until: asked.paid_until,
             fallback: asked.fallback.clone(),
@@ -31,9 +40,12 @@ impl Account {
             ..current.clone()
         };
         let mut more = Credits::ZERO;
-        if asked.terms.plan != current.terms.plan {
+        if asked.terms != current.terms {
+            let is_larger = asked.terms.plan != current.terms.plan
+                && asked.terms.is_free == current.terms.is_free
+                && asked.terms.allowance >= current.terms.allowance;
             // A period that is over, and was not paid for until now, is not to bring anything more.
-            if asked.terms.allowance < current.terms.allowance || now >= current.period.end {
+            if !is_larger || now >= current.period.end {
                 after.next = Next::Change(asked.terms.clone());
             } else {
                 let allowance = asked.terms.allowance.credits();
@@ -82,12 +94,9 @@ impl Account {
     }
 
     fn begin(&self, asked: &Subscribe, now: DateTime<Utc>) -> Result<Change, Refusal> {
-        let Subscribe { terms, anchor, paid_until, fallback } = asked;
-        if paid_until.is_some_and(|paid_until| paid_until <= now) {
-            return Err(Refusal::ExpiresTooEarly);
-        }
-        let (terms, fallback) = (terms.clone(), fallback.clone());
-        let begun = Subscription::begin(terms, anchor.unwrap_or(now), *paid_until, fallback, now);
+        let Subscribe { terms, anchor, paid_until, fallback, is_trial: _ } = asked.clone();
+        let (anchor, before) = (anchor.unwrap_or(now), self.subscription());
+        let begun = Subscription::begin(terms, anchor, paid_until, fallback, before, now);
         let begun = begun.ok_or(Refusal::TimeOutOfRange)?;
         let given = begun.given;
         self.granting(Kind::Subscription(begun.into()), given, now)
@@ -97,7 +106,9 @@ impl Account {
     /// spent first.
     fn end_of_period(&self, after: Subscription, at: DateTime<Utc>) -> Change {
         let current = self.subscription().expect("only a subscription has a period");
-        let mut room = if after.has_ended() { Credits::ZERO } else { after.terms.rolls_over() };
+        let given = if after.has_ended() { Credits::ZERO } else { after.given };
+        // Into what brings nothing, nothing rolls over.
+        let mut room = if given == Credits::ZERO { Credits::ZERO } else { after.terms.rolls_over() };
         let mut carried = Vec::new();
         for lot in self.lots_of(current, at).rev() {
             let amount = lot.remaining.min(room);
@@ -107,7 +118,6 @@ impl Account {
                 carried.push(Movement::of(lot.number, -amount.get()));
             }
         }
-        let given = if after.has_ended() { Credits::ZERO } else { after.given };
         let kind = Kind::Renewal(after.into());
         let rolled: i64 = carried.iter().map(|movement| -movement.change).sum();
         let Ok(amount) = Amount::try_from(given.get() + rolled) else { return Change::new(kind, carried) };

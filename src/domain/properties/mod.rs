@@ -1,7 +1,7 @@
 //! What holds after any sequence of commands, tried with thousands of random ones against a second, naive
 //! keeping of the law ([`model`]).
 //!
-//! [`steps`] makes up the sequences, of what [`sizes`] gives, [`acts`], [`plans`] and [`model`] say what must come of them, [`trial`] compares,
+//! [`steps`] makes up the sequences, of what [`sizes`] and [`wanted`] give, [`acts`], [`plans`] and [`model`] say what must come of them, [`trial`] compares,
 //! [`engine`] loads and writes an account as an engine does, [`tamper`] forges history, [`reach`] asks whether
 //! the sequences are worth anything, and [`found`] tells what they have found.
 
@@ -16,6 +16,7 @@ mod sizes;
 mod steps;
 mod tamper;
 mod trial;
+mod wanted;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{array, collection::vec, prelude::*, sample::Index, test_runner::FileFailurePersistence};

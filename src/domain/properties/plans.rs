@@ -19,11 +19,20 @@ impl Model {
     }
 
     pub fn subscribe(&self, asked: &Subscribe, now: DateTime<Utc>) -> Judged {
-        let current = match self.current() {
-            // Who begins to pay begins anew.
-            Some(current) if !current.terms.is_free || asked.terms.is_free => current,
-            _ => return self.begin(asked, now),
-        };
+        let pays = self.current().is_some_and(|current| !current.terms.is_free);
+        if asked.is_trial && pays {
+            return Err(Refusal::AlreadySubscribed);
+        }
+        if asked.terms.is_free && asked.paid_until.is_some() {
+            return Err(Refusal::NothingToPay);
+        }
+        // Who begins to pay begins anew.
+        let current = if pays || asked.terms.is_free { self.current() } else { None };
+        let said_before = current.map(|current| current.paid_until);
+        if asked.paid_until.is_some_and(|until| until <= now) && said_before != Some(asked.paid_until) {
+            return Err(Refusal::ExpiresTooEarly);
+        }
+        let Some(current) = current else { return self.begin(asked, now) };
         let mut after = Subscription {
             paid_until: asked.paid_until,
             fallback: asked.fallback.clone(),
@@ -32,10 +41,13 @@ impl Model {
             ..current.clone()
         };
         let mut more = 0;
-        // A plan goes by its name: what was agreed of it stays.
-        if asked.terms.plan != current.terms.plan {
+        if asked.terms != current.terms {
+            // A plan goes by its name: what is agreed anew of the same one is for the next period, as is what costs
+            // nothing after what is paid for.
+            let is_other = asked.terms.plan != current.terms.plan;
+            let is_down = pays && asked.terms.is_free || size(&asked.terms) < size(&current.terms);
             let is_in_grace = current.period.end <= now;
-            if is_in_grace || size(&asked.terms) < size(&current.terms) {
+            if !is_other || is_down || is_in_grace {
                 after.next = Next::Change(asked.terms.clone());
             } else {
                 let (given, allowance) = (i128::from(current.given.get()), monthly(&asked.terms));
@@ -51,13 +63,11 @@ impl Model {
     }
 
     fn begin(&self, asked: &Subscribe, now: DateTime<Utc>) -> Judged {
-        if asked.paid_until.is_some_and(|until| until <= now) {
-            return Err(Refusal::ExpiresTooEarly);
-        }
         let anchor = asked.anchor.unwrap_or(now);
-        let begun = period(&asked.terms, anchor, asked.paid_until, asked.fallback.clone(), now);
+        let begun = self.period(&asked.terms, anchor, asked.paid_until, asked.fallback.clone(), now);
         let begun = begun.ok_or(Refusal::TimeOutOfRange)?;
-        self.bringing(begun, Kind::Subscription, monthly(&asked.terms), now)
+        let given = begun.given.get().into();
+        self.bringing(begun, Kind::Subscription, given, now)
     }
 
     pub fn unsubscribe(&self, asked: Unsubscribe, now: DateTime<Utc>) -> Judged {
@@ -65,7 +75,7 @@ impl Model {
         let current = self.current().filter(|current| !current.terms.is_free);
         let current = current.ok_or(Refusal::NotSubscribed)?;
         if asked.at_once {
-            Ok(self.turned(current, over(current, now), now))
+            Ok(self.turned(current, self.over(current, now), now))
         } else if current.next == Next::End {
             Err(Refusal::SubscriptionUnchanged)
         } else {
@@ -86,9 +96,10 @@ impl Model {
         let after = match follows {
             Some(terms) => {
                 let Subscription { anchor, paid_until, fallback, period: last, .. } = current.clone();
-                period(terms, anchor, paid_until, fallback, last.end).expect("no test is at the end of time")
+                self.period(terms, anchor, paid_until, fallback, last.end)
+                    .expect("no test is at the end of time")
             }
-            None => over(current, self.end_of_period().expect("it has a period")),
+            None => self.over(current, self.end_of_period().expect("it has a period")),
         };
         self.turned(current, after, at)
     }
@@ -96,10 +107,12 @@ impl Model {
     /// From one period to another, or to none.
     fn turned(&self, before: &Subscription, after: Subscription, at: DateTime<Utc>) -> Draft {
         let has_ended = after.ended_at.is_some();
-        let given = if has_ended { 0 } else { monthly(&after.terms) };
+        let given = if has_ended { 0 } else { i128::from(after.given.get()) };
         let cap = after.terms.rollover_cap.map_or(1, |cap| i128::from(cap.get()));
         // No lot is larger than what can be granted (rule 1).
-        let mut room = if has_ended { 0 } else { (given * cap).min(Amount::MAX.get().into()) - given };
+        let allowance = monthly(&after.terms);
+        let mut room =
+            if given == 0 { 0 } else { (allowance * cap).min(Amount::MAX.get().into()) - allowance };
         let mut left: Vec<&Parcel> =
             self.lots.iter().filter(|lot| lot.from <= at && is_of(lot, before)).collect();
         left.sort_by_key(|lot| std::cmp::Reverse(lot.place()));
@@ -145,6 +158,50 @@ impl Model {
         if credits == 0 { Ok(Draft::moving(kind, Vec::new())) } else { self.opening(kind, opened, credits) }
     }
 
+    /// A subscription in the period that begins at `start`.
+    fn period(
+        &self,
+        terms: &Terms,
+        anchor: DateTime<Utc>,
+        paid_until: Option<DateTime<Utc>>,
+        fallback: Option<Terms>,
+        start: DateTime<Utc>,
+    ) -> Option<Subscription> {
+        let free_until = self.free_month_end();
+        // Whoever comes back to what costs nothing within a month of it waits for the next.
+        let waits_until = free_until.filter(|until| terms.is_free && start < *until);
+        let anchor = waits_until.unwrap_or(anchor);
+        let end = month_after(anchor, start).filter(|end| has_four_digits(*end))?;
+        let is_last = paid_until.is_some_and(|until| until <= end);
+        let grace = TimeDelta::days(if is_last { i64::from(terms.grace_days) } else { 0 });
+        Some(Subscription {
+            terms: terms.clone(),
+            anchor,
+            period: Period { start, end },
+            credits_until: end + grace,
+            given: super::model::count(if waits_until.is_some() { 0 } else { monthly(terms) }),
+            paid_until,
+            next: Next::Renew,
+            fallback,
+            ended_at: None,
+            free_until: if terms.is_free { None } else { free_until },
+        })
+    }
+
+    /// What follows a subscription that is over at `at`.
+    fn over(&self, current: &Subscription, at: DateTime<Utc>) -> Subscription {
+        let ended = Subscription { next: Next::End, ended_at: Some(at), ..current.clone() };
+        current.fallback.as_ref().map_or(ended, |terms| {
+            self.period(terms, current.anchor, None, None, at).expect("no test is at the end of time")
+        })
+    }
+
+    /// When the last month ends, or ended, of a plan that costs nothing.
+    fn free_month_end(&self) -> Option<DateTime<Utc>> {
+        let turns = self.entries.iter().rev().filter_map(|entry| entry.kind.subscription());
+        turns.filter(|turn| turn.terms.is_free).map(|turn| turn.period.end).next()
+    }
+
     /// That has not ended.
     fn current(&self) -> Option<&Subscription> {
         self.subscription.as_ref().filter(|current| current.ended_at.is_none())
@@ -178,38 +235,6 @@ impl Model {
             tallies[place].credits -= entry.movements.iter().map(|part| part.change + part.held).sum::<i64>();
         }
         months
-    }
-}
-
-/// A subscription in the period that begins at `start`.
-fn period(
-    terms: &Terms,
-    anchor: DateTime<Utc>,
-    paid_until: Option<DateTime<Utc>>,
-    fallback: Option<Terms>,
-    start: DateTime<Utc>,
-) -> Option<Subscription> {
-    let end = month_after(anchor, start).filter(|end| has_four_digits(*end))?;
-    let is_last = paid_until.is_some_and(|until| until <= end);
-    let grace = TimeDelta::days(if is_last { i64::from(terms.grace_days) } else { 0 });
-    Some(Subscription {
-        terms: terms.clone(),
-        anchor,
-        period: Period { start, end },
-        credits_until: end + grace,
-        given: super::model::count(monthly(terms)),
-        paid_until,
-        next: Next::Renew,
-        fallback,
-        ended_at: None,
-    })
-}
-
-/// What follows a subscription that is over at `at`.
-fn over(current: &Subscription, at: DateTime<Utc>) -> Subscription {
-    match &current.fallback {
-        Some(terms) => period(terms, current.anchor, None, None, at).expect("no test is at the end of time"),
-        None => Subscription { next: Next::End, ended_at: Some(at), ..current.clone() },
     }
 }
 

@@ -64,7 +64,7 @@ const EVERYDAY: [(&str, usize); 44] = [
 ];
 
 /// The same of months and years.
-const MONTHLY: [(&str, usize); 16] = [
+const MONTHLY: [(&str, usize); 21] = [
     ("subscription", 1_400),
     ("renewal", 850),
     ("plan begun", 400),
@@ -80,6 +80,11 @@ const MONTHLY: [(&str, usize); 16] = [
     ("renewal without rollover", 330),
     ("subscription unchanged", 14),
     ("not subscribed", 80),
+    ("already subscribed", 10),
+    ("nothing to pay", 3),
+    ("expires too early", 20),
+    ("newer terms", 100),
+    ("free again within the month", 6),
     ("free spend", 40),
 ];
 

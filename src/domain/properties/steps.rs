@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Months, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{option, prelude::*, sample::Index};
 
 use super::{
@@ -16,7 +16,8 @@ use super::{
         *,
     },
     model::{Model, Parcel},
-    sizes::{Sizes, When, fine, free, limits, plans},
+    sizes::{Sizes, When, fine, limits},
+    wanted::{Wanted, wanted},
 };
 
 /// One command of a sequence, and how long after the one before it comes in.
@@ -55,17 +56,8 @@ enum Wish {
     Clawback(Pick, Part, WhenSpent),
     Reinstate(Pick, Part),
     Unlimited(When),
-    Subscribe { terms: Terms, anchor: Option<When>, paid: Paid, has_fallback: bool },
+    Subscribe(Wanted),
     Unsubscribe { at_once: bool },
-}
-
-/// Until when a subscription is paid for.
-#[derive(Clone, Debug)]
-enum Paid {
-    Open,
-    Until(When),
-    /// Exactly until the end of the period, or so many months later.
-    Periods(u32),
 }
 
 #[derive(Clone, Debug)]
@@ -126,18 +118,7 @@ fn wishes(sizes: &Sizes) -> impl Strategy<Value = Wish> + use<> {
     let lives = lives.prop_map(|life| HoldLife::try_from(life).expect("from a second to a day"));
     let when_spent = prop_oneof![Just(WhenSpent::Debt), Just(WhenSpent::Forgive)];
     let part = || option::weighted(0.7, parts());
-    let paid = prop_oneof![
-        2 => Just(Paid::Open),
-        2 => sizes.paid.clone().prop_map(Paid::Until),
-        4 => (0..3u32).prop_map(Paid::Periods),
-    ];
-    let subscribe = (plans(sizes), option::weighted(0.4, sizes.anchors.clone()), paid, any::<bool>());
-    let subscribe = subscribe.prop_map(|(terms, anchor, paid, has_fallback)| Wish::Subscribe {
-        terms,
-        anchor,
-        paid,
-        has_fallback,
-    });
+    let subscribe = wanted(sizes).prop_map(Wish::Subscribe);
     let unsubscribe = proptest::bool::weighted(0.3).prop_map(|at_once| Wish::Unsubscribe { at_once });
     let about_plans = prop_oneof![6 => subscribe, 1 => unsubscribe];
     let about_credits = prop_oneof![
@@ -210,6 +191,9 @@ fn repriced(mut command: Command) -> Command {
         Act::Subscribe(subscribe) => {
             subscribe.terms.grace_days = 9;
             subscribe.fallback = None;
+            if subscribe.is_trial {
+                subscribe.paid_until = None;
+            }
         }
         _ => {}
     }
@@ -263,24 +247,8 @@ impl Wish {
                 Act::Reinstate(Reinstate { lot, total: credits(total), reason })
             }
             Self::Unlimited(until) => Act::Unlimited(Unlimited { until: until.after(now), reason }),
-            Self::Subscribe { terms, anchor, paid, has_fallback } => Act::Subscribe(Subscribe {
-                terms: terms.clone(),
-                anchor: anchor.map(|when| when.after(now)),
-                paid_until: paid.until(model, now),
-                fallback: has_fallback.then(free),
-            }),
+            Self::Subscribe(wanted) => Act::Subscribe(wanted.subscribe(model, now)),
             Self::Unsubscribe { at_once } => Act::Unsubscribe(Unsubscribe { at_once: *at_once }),
-        }
-    }
-}
-
-impl Paid {
-    fn until(&self, model: &Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let end = model.subscription.as_ref().map(|current| current.period.end);
-        match self {
-            Self::Open => None,
-            Self::Until(when) => Some(when.after(now)),
-            Self::Periods(more) => end.unwrap_or(now).checked_add_months(Months::new(*more)),
         }
     }
 }

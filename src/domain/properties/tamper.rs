@@ -18,7 +18,7 @@ use super::super::{
 /// leave an entry as it is, where that has no such field.
 pub type Change = (&'static str, fn(&mut Entry, i64));
 
-pub const CHANGES: [Change; 40] = [
+pub const CHANGES: [Change; 41] = [
     ("account", |entry, number| entry.account = AccountId::from(Uuid::from_u64_pair(number as u64, 7))),
     ("version", |entry, number| entry.version.0 = entry.version.0.wrapping_add(number)),
     ("time", |entry, number| entry.at = moved(entry.at, number)),
@@ -90,6 +90,11 @@ pub const CHANGES: [Change; 40] = [
         subscription(entry, |after| {
             let time = if number % 2 == 0 { &mut after.paid_until } else { &mut after.ended_at };
             *time = time.map_or(Some(moved(after.anchor, number)), |time| Some(moved(time, number)));
+        });
+    }),
+    ("until when the free plan brought its allowance", |entry, number| {
+        subscription(entry, |after| {
+            after.free_until = Some(moved(after.free_until.unwrap_or(after.anchor), number));
         });
     }),
     ("what comes next", |entry, number| {

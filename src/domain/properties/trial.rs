@@ -137,6 +137,9 @@ impl Trial {
             see(entry.kind.as_str());
             if let Some(after) = entry.kind.subscription() {
                 see(name_of_turn(entry, after));
+                if after.terms.is_free && after.given == Credits::ZERO {
+                    see("free again within the month");
+                }
             }
             match entry.kind {
                 Kind::Release { .. } if entry.cause.is_none() => see("hold ran out"),
@@ -190,6 +193,7 @@ fn name_of_turn(entry: &Entry, after: &Subscription) -> &'static str {
     match &entry.kind {
         Kind::Subscription(_) if is_new => "plan begun",
         Kind::Subscription(_) if after.next == Next::End => "end asked for",
+        Kind::Subscription(_) if is_same_plan(&after.next, &after.terms) => "newer terms",
         Kind::Subscription(_) if matches!(after.next, Next::Change(_)) => "smaller plan",
         Kind::Subscription(_) if entry.opened.is_some() => "larger plan",
         Kind::Subscription(_) => "plan goes on",
@@ -200,6 +204,10 @@ fn name_of_turn(entry: &Entry, after: &Subscription) -> &'static str {
         _ if entry.movements.iter().any(takes) => "rollover",
         _ => "renewal without rollover",
     }
+}
+
+fn is_same_plan(next: &Next, terms: &Terms) -> bool {
+    matches!(next, Next::Change(next) if next.plan == terms.plan)
 }
 
 /// The model leaves the chain to a property of its own.

@@ -14,11 +14,15 @@ impl Replay {
                 && before.period == after.period
                 && (!before.terms.is_free || after.terms.is_free)
         };
-        let before = self.subscription.as_deref().filter(goes_on);
+        let last = self.subscription.as_deref();
+        let before = last.filter(goes_on);
         let given = before.map_or(Credits::ZERO, |before| before.given);
         let is_of_period = before.is_some() || after.period.start == entry.at;
         if !is_of_period || after.has_ended() {
             return Err(Broken::Subscription("it is not of its period"));
+        }
+        if before.is_none() {
+            brings_free_once(last, after)?;
         }
         self.brings(entry, after, after.given.less(given))?;
         self.subscription = Some(Arc::clone(after));
@@ -36,6 +40,7 @@ impl Replay {
         if !after.has_ended() && after.period.start < before.period.end && entry.cause.is_none() {
             return Err(Broken::Subscription("its periods overlap"));
         }
+        brings_free_once(Some(&before), after)?;
         let opened = entry.opened.map(|opened| opened.lot);
         let is_of_before = |lot: &Lot| {
             lot.source == Source::Plan
@@ -51,10 +56,10 @@ impl Replay {
         }
         let cap = after.terms.rollover_cap.map_or(1, |cap| i128::from(cap.get()));
         let is_within = match after.terms.allowance {
-            Allowance::Monthly(allowance) => {
+            Allowance::Monthly(allowance) if after.given > Credits::ZERO => {
                 i128::from(rolled.get()) <= (cap - 1) * i128::from(allowance.get())
             }
-            Allowance::Unlimited => rolled == Credits::ZERO,
+            _ => rolled == Credits::ZERO,
         };
         if !is_within {
             return Err(Broken::Subscription("more rolls over than the cap allows"));
@@ -97,11 +102,22 @@ impl Replay {
     }
 }
 
+/// Whether a plan that costs nothing brings its allowance only once for a month.
+fn brings_free_once(before: Option<&Subscription>, after: &Subscription) -> Checked {
+    let brought_until = before.and_then(Subscription::free_until);
+    let is_month_over = brought_until.is_none_or(|until| until <= after.period.start);
+    if is_month_over || !after.terms.is_free || after.has_ended() || after.given == Credits::ZERO {
+        Ok(())
+    } else {
+        Err(Broken::Subscription("its free allowance comes twice in a month"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{
-        Act, Kind, Subscribe, Terms,
+        Act, Kind, Subscribe, Terms, Unsubscribe,
         catalog::RolloverCap,
         decide,
         replay::tests::{read, relinked, verdict},
@@ -116,7 +132,7 @@ mod tests {
     fn history() -> Vec<Entry> {
         let mut account = new_account();
         let terms = Terms { rollover_cap: RolloverCap::try_from(2).ok(), ..terms("rolling", 100) };
-        let subscribe = Subscribe { terms, anchor: None, paid_until: None, fallback: None };
+        let subscribe = Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
         let acts = [Act::Subscribe(subscribe), Act::Spend(spend("render", 30)), Act::Grant(grant(90))];
         for (place, act) in acts.into_iter().enumerate() {
             let command = command(&account, &format!("act-{place}"), act);
@@ -212,6 +228,28 @@ mod tests {
         );
         assert_eq!(found(1, |entry| subscription(entry).period.start = at(-DAY)), NOT_OF_ITS_PERIOD);
         assert_eq!(found(1, |entry| subscription(entry).ended_at = Some(at(0))), NOT_OF_ITS_PERIOD);
+    }
+
+    #[test]
+    fn a_free_allowance_that_comes_twice_in_a_month_is_found() {
+        let mut account = new_account();
+        let free = Terms { is_free: true, ..terms("free", 5) };
+        let begin =
+            |terms| Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
+        let acts = [
+            Act::Subscribe(begin(free.clone())),
+            Act::Subscribe(Subscribe { fallback: Some(free), ..begin(terms("pro", 100)) }),
+            Act::Unsubscribe(Unsubscribe { at_once: true }),
+        ];
+        for (place, act) in acts.into_iter().enumerate() {
+            let command = command(&account, &format!("act-{place}"), act);
+            decide(&mut account, &command, at(DAY * place as i64)).unwrap();
+        }
+        let mut entries: Vec<_> = account.journal().iter().map(|entry| Entry::clone(entry)).collect();
+        assert!(read(&entries).is_ok());
+        subscription(&mut entries[2]).given = credits(5);
+        let twice = Broken::Subscription("its free allowance comes twice in a month");
+        assert_eq!(verdict(&relinked(entries)), (3, twice));
     }
 
     #[test]

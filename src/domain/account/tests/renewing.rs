@@ -78,6 +78,7 @@ fn a_trial_is_a_first_period_up_to_an_anchor_ahead() {
         anchor: Some(at(14 * DAY)),
         paid_until: Some(at(14 * DAY)),
         fallback: None,
+        is_trial: false,
     };
     done(&mut account, 0, Act::Subscribe(trial.clone()));
     assert_eq!(account.subscription().unwrap().period.end, at(14 * DAY));
@@ -97,6 +98,7 @@ fn periods_that_are_counted_from_the_31st_come_back_to_it_after_february() {
         anchor: Some(at(january_31)),
         paid_until: None,
         fallback: None,
+        is_trial: false,
     };
     done(&mut account, 0, Act::Subscribe(act));
     account.settle(at(100 * DAY));
@@ -139,4 +141,61 @@ fn a_subscription_that_was_forgotten_for_a_thousand_years_goes_on_with_the_prese
     let period = account.subscription().unwrap().period;
     assert!(period.start <= at(late) && at(late) < period.end);
     assert_eq!(available(&account, late), 100);
+}
+
+#[test]
+fn who_comes_back_to_the_free_plan_within_its_month_waits_for_the_next() {
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    for day in 1..4 {
+        done(&mut account, day * DAY, paid(terms("pro", 100), day * DAY + MONTH));
+        assert_eq!(done(&mut account, day * DAY + 60, unsubscribe(true)).delta(), 0);
+        assert_eq!(available(&account, day * DAY + 60), 5);
+        assert_eq!(account.subscription().unwrap().period.end, at(MONTH));
+    }
+    account.settle(at(MONTH));
+    assert_eq!(since(&account, account.version().0 - 2), [("renewal", 5, MONTH), ("expiry", -5, MONTH)]);
+    account.settle(at(TWO_MONTHS));
+    assert_eq!(available(&account, TWO_MONTHS), 5);
+}
+
+#[test]
+fn nothing_rolls_over_into_a_month_for_which_the_free_plan_brings_nothing() {
+    let rolling_free = Terms { is_free: true, ..rolling(5, 2) };
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(rolling_free.clone()));
+    for day in 1..4 {
+        let (fallback, terms) = (Some(rolling_free.clone()), terms("pro", 100));
+        let pro = Subscribe { terms, anchor: None, paid_until: None, fallback, is_trial: false };
+        done(&mut account, day * DAY, Act::Subscribe(pro));
+        done(&mut account, day * DAY, unsubscribe(true));
+        assert_eq!(available(&account, day * DAY), 5);
+    }
+    account.settle(at(MONTH));
+    assert_eq!(available(&account, MONTH), 10);
+}
+
+#[test]
+fn a_free_plan_that_was_asked_for_within_its_month_waits_as_well() {
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    let short = Subscribe {
+        terms: terms("pro", 3),
+        anchor: Some(at(9 * DAY)),
+        paid_until: None,
+        fallback: None,
+        is_trial: false,
+    };
+    done(&mut account, DAY, Act::Subscribe(short.clone()));
+    // It is larger than what is paid for, and begins with the next period all the same.
+    assert_eq!(done(&mut account, 2 * DAY, subscribe(free())).delta(), 0);
+    account.settle(at(9 * DAY));
+    assert_eq!((state(&account, 9 * DAY).0.as_str(), available(&account, 9 * DAY)), ("free", 5));
+    // Also after an end that nothing followed.
+    done(&mut account, 10 * DAY, Act::Subscribe(Subscribe { anchor: None, ..short }));
+    done(&mut account, 11 * DAY, unsubscribe(true));
+    assert_eq!(state(&account, 11 * DAY).1, SubscriptionState::Ended);
+    assert_eq!(done(&mut account, 12 * DAY, subscribe(free())).delta(), 0);
+    account.settle(at(MONTH));
+    assert_eq!(available(&account, MONTH), 5);
 }

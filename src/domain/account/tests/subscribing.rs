@@ -26,11 +26,17 @@ pub(super) fn rolling(allowance: i64, cap: i64) -> Terms {
 }
 
 pub(super) fn subscribe(terms: Terms) -> Act {
-    Act::Subscribe(Subscribe { terms, anchor: None, paid_until: None, fallback: None })
+    Act::Subscribe(Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false })
 }
 
 pub(super) fn paid(terms: Terms, until: i64) -> Act {
-    Act::Subscribe(Subscribe { terms, anchor: None, paid_until: Some(at(until)), fallback: Some(free()) })
+    Act::Subscribe(Subscribe {
+        terms,
+        anchor: None,
+        paid_until: Some(at(until)),
+        fallback: Some(free()),
+        is_trial: false,
+    })
 }
 
 pub(super) const fn unsubscribe(at_once: bool) -> Act {
@@ -221,7 +227,13 @@ fn a_lot_that_is_wholly_held_ends_with_its_period_too() {
 fn times_that_cannot_be_are_refused() {
     let mut account = new_account();
     let asked = |anchor, paid_until| {
-        Act::Subscribe(Subscribe { terms: terms("pro", 1), anchor, paid_until, fallback: None })
+        Act::Subscribe(Subscribe {
+            terms: terms("pro", 1),
+            anchor,
+            paid_until,
+            fallback: None,
+            is_trial: false,
+        })
     };
     let early = asked(None, Some(at(0)));
     assert_eq!(refused(&mut account, 0, early), Refusal::ExpiresTooEarly);
@@ -232,4 +244,60 @@ fn times_that_cannot_be_are_refused() {
     assert_eq!(account.subscription(), None);
     done(&mut account, 0, subscribe(terms("pro", 1)));
     assert_eq!(account.subscription().unwrap().next, Next::Renew);
+}
+
+#[test]
+fn a_trial_is_for_who_pays_for_nothing() {
+    let trial = |terms, end| {
+        let end = Some(at(end));
+        Act::Subscribe(Subscribe { terms, anchor: end, paid_until: end, fallback: None, is_trial: true })
+    };
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    done(&mut account, 1, subscribe(terms("small", 10)));
+    let asked = trial(terms("pro", 100), 7 * DAY);
+    assert_eq!(refused(&mut account, 2, asked.clone()), Refusal::AlreadySubscribed);
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    done(&mut account, 1, asked);
+    assert_eq!(available(&account, 1), 105);
+    // Asked for a day later, it would end a day later.
+    let again = trial(terms("pro", 100), 8 * DAY);
+    assert_eq!(refused(&mut account, DAY, again), Refusal::AlreadySubscribed);
+}
+
+#[test]
+fn newer_terms_of_the_same_plan_begin_with_the_next_period() {
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(terms("pro", 100)));
+    assert_eq!(done(&mut account, 1, subscribe(terms("pro", 150))).delta(), 0);
+    assert_eq!(refused(&mut account, 2, subscribe(terms("pro", 150))), Refusal::SubscriptionUnchanged);
+    assert_eq!(account.subscription().unwrap().follows(), None);
+    account.settle(at(MONTH));
+    assert_eq!(available(&account, MONTH), 150);
+}
+
+#[test]
+fn a_time_that_has_passed_pays_for_nothing_unless_it_stands_already() {
+    let mut account = new_account();
+    done(&mut account, 0, paid(terms("pro", 100), MONTH));
+    for until in [9, 10] {
+        let early = paid(terms("pro", 100), until);
+        assert_eq!(refused(&mut account, 10, early), Refusal::ExpiresTooEarly);
+    }
+    // In the grace, what stood before is no news.
+    let again = paid(terms("pro", 100), MONTH);
+    assert_eq!(refused(&mut account, MONTH + DAY, again), Refusal::SubscriptionUnchanged);
+    let other = paid(terms("pro", 100), MONTH + 1);
+    assert_eq!(refused(&mut account, MONTH + DAY, other), Refusal::ExpiresTooEarly);
+    assert_eq!(account.version().0, 1);
+}
+
+#[test]
+fn what_costs_nothing_is_not_paid_for() {
+    for before in [None, Some(free()), Some(terms("pro", 100))] {
+        let mut account = new_account();
+        before.map(|before| done(&mut account, 0, subscribe(before)));
+        assert_eq!(refused(&mut account, 1, paid(free(), MONTH)), Refusal::NothingToPay);
+    }
 }

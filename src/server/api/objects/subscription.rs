@@ -8,7 +8,6 @@ use crate::{
     domain::{
         Amount, Subscription, SubscriptionState,
         catalog::{Allowance, PlanKey},
-        subscription::Next,
     },
     server::api::fields,
 };
@@ -38,7 +37,7 @@ pub struct SubscriptionObject {
     credits_until: DateTime<Utc>,
     /// Null: it goes on until somebody ends it.
     paid_until: Option<DateTime<Utc>>,
-    /// What follows at the end of the period, where that is another plan.
+    /// What follows the period as things stand, where that is another plan.
     #[schema(value_type = Option<fields::PlanKey>)]
     next_plan: Option<PlanKey>,
     ended_at: Option<DateTime<Utc>>,
@@ -46,16 +45,10 @@ pub struct SubscriptionObject {
 
 impl SubscriptionObject {
     pub fn of(subscription: &Subscription, now: DateTime<Utc>) -> Self {
-        let Subscription { terms, anchor, period, credits_until, paid_until, next, ended_at, .. } =
-            subscription;
+        let Subscription { terms, anchor, period, credits_until, paid_until, ended_at, .. } = subscription;
         let monthly_credits = match terms.allowance {
             Allowance::Monthly(amount) => Some(amount),
             Allowance::Unlimited => None,
-        };
-        let next_plan = match next {
-            Next::Change(terms) => Some(terms.plan.clone()),
-            Next::End => subscription.fallback.as_ref().map(|terms| terms.plan.clone()),
-            Next::Renew => None,
         };
         Self {
             plan: terms.plan.clone(),
@@ -68,7 +61,7 @@ impl SubscriptionObject {
             anchor: *anchor,
             credits_until: *credits_until,
             paid_until: *paid_until,
-            next_plan: next_plan.filter(|_| ended_at.is_none()),
+            next_plan: subscription.follows().map(|terms| terms.plan.clone()),
             ended_at: *ended_at,
         }
     }

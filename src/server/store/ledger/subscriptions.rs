@@ -84,6 +84,7 @@ mod tests {
             next: Next::Renew,
             fallback: None,
             ended_at: None,
+            free_until: None,
         }
     }
 
@@ -99,6 +100,7 @@ mod tests {
             next: Next::Change(monthly.clone()),
             fallback: Some(Terms { is_free: true, ..monthly }),
             ended_at: Some(plain().credits_until),
+            free_until: Some(plain().anchor),
             ..plain()
         };
         for subscription in [plain(), Subscription { next: Next::End, ..plain() }, talkative] {
