@@ -6,12 +6,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{AppState, Error};
 use crate::{
     domain::{
-        AccountId, Act, Catalog, Command, IdempotencyKey, Refusal, Subscribe, Subscription, Terms,
+        AccountId, Act, Catalog, Command, IdempotencyKey, Receipt, Refusal, Subscribe, Subscription, Terms,
         Unsubscribe,
         catalog::{Plan, PlanKey},
     },
     problem::Problem,
 };
+
+/// A subscription, as a command left it.
+pub struct Left {
+    pub subscription: Subscription,
+    pub at: DateTime<Utc>,
+    /// The command had been carried out before; this is what it left then.
+    pub replayed: bool,
+}
 
 /// What is asked for: to be on this plan.
 #[derive(Clone, Debug)]
@@ -23,6 +31,8 @@ pub struct Wanted {
     pub paid_until: Option<DateTime<Utc>>,
     /// Whether it begins with the plan's trial.
     pub is_trial: bool,
+    /// By which it is done once. A trial has a key of its own.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A plan as it is agreed at the moment.
@@ -39,9 +49,13 @@ fn terms(catalog: &Catalog, plan: &Plan) -> Terms {
 
 /// To be on a plan, from now until somebody ends it, and then on the one on which accounts begin.
 pub fn subscribe(catalog: &Catalog, plan: &Plan) -> Subscribe {
-    let fallback = catalog.default_plan().filter(|default| default.key != plan.key);
+    on_terms(catalog, terms(catalog, plan))
+}
+
+fn on_terms(catalog: &Catalog, agreed: Terms) -> Subscribe {
+    let fallback = catalog.default_plan().filter(|default| default.key != agreed.plan);
     Subscribe {
-        terms: terms(catalog, plan),
+        terms: agreed,
         anchor: None,
         paid_until: None,
         fallback: fallback.map(|plan| terms(catalog, plan)),
@@ -55,15 +69,33 @@ pub fn first_plan(catalog: &Catalog) -> Option<Act> {
 }
 
 /// Puts an account on a plan. What is so already stays so: it may be asked for again.
-pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result<Subscription, Error> {
+pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result<Left, Error> {
     let catalog = state.catalog();
-    let plan = catalog.plan(wanted.plan.as_str()).ok_or(Problem::UnknownPlan)?;
-    if wanted.is_trial {
-        return begin_trial(state, account, &catalog, plan).await;
+    let terms = match catalog.plan(wanted.plan.as_str()) {
+        Some(plan) if wanted.is_trial => return begin_trial(state, account, &catalog, plan).await,
+        Some(plan) => terms(&catalog, plan),
+        None if wanted.is_trial => return Err(Problem::UnknownPlan.into()),
+        None => terms_of_old(state, account, &wanted).await?,
+    };
+    let Wanted { anchor, paid_until, key, .. } = wanted;
+    let act = Act::Subscribe(Subscribe { anchor, paid_until, ..on_terms(&catalog, terms) });
+    carry_out(state, account, key, act).await
+}
+
+/// Those of a plan that is gone from the catalog. Who is on it may go on, on the terms that were agreed; and what was
+/// done under a key before is answered again, whatever the terms.
+async fn terms_of_old(state: &AppState, account: AccountId, wanted: &Wanted) -> Result<Terms, Error> {
+    let known = state.ledger.account(account).await?;
+    let current = known.current_subscription().filter(|current| current.terms.plan == wanted.plan);
+    if let Some(current) = current {
+        return Ok(current.terms.clone());
     }
-    let (anchor, paid_until) = (wanted.anchor, wanted.paid_until);
-    let act = Act::Subscribe(Subscribe { anchor, paid_until, ..subscribe(&catalog, plan) });
-    carry_out(state, account, new_key(state)?, act).await
+    let before = match wanted.key {
+        Some(key) => state.ledger.answered(account, key).await?,
+        None => None,
+    };
+    let before = before.as_ref().and_then(|entry| entry.kind.subscription()).ok_or(Problem::UnknownPlan)?;
+    Ok(Terms { plan: wanted.plan.clone(), ..before.terms.clone() })
 }
 
 /// A trial is for who begins, and once for each plan: its key is the plan's. So asking again does not make it longer.
@@ -72,22 +104,29 @@ async fn begin_trial(
     account: AccountId,
     catalog: &Catalog,
     plan: &Plan,
-) -> Result<Subscription, Error> {
+) -> Result<Left, Error> {
     let days = plan.trial_days.ok_or(Problem::NoTrial)?;
     let end = Some(state.clock.now() + TimeDelta::days(days.into()));
     let trial = Subscribe { anchor: end, paid_until: end, is_trial: true, ..subscribe(catalog, plan) };
     let key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
-    let current = match carry_out(state, account, key, Act::Subscribe(trial)).await {
-        Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => find(state, account).await?,
-        begun => begun?,
-    };
+    match carry_out(state, account, Some(key), Act::Subscribe(trial)).await {
+        Ok(begun) if !begun.replayed => return Ok(begun),
+        Ok(_) | Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => {}
+        Err(error) => return Err(error),
+    }
+    let current = find(state, account).await?;
     let is_on_it = !current.has_ended() && current.terms.plan == plan.key;
-    if is_on_it { Ok(current) } else { Err(Problem::TrialUsed.into()) }
+    if is_on_it { Ok(Left::now(state, current)) } else { Err(Problem::TrialUsed.into()) }
 }
 
 /// Ends an account's subscription, with its period or at once.
-pub async fn end(state: &AppState, account: AccountId, at_once: bool) -> Result<Subscription, Error> {
-    carry_out(state, account, new_key(state)?, Act::Unsubscribe(Unsubscribe { at_once })).await
+pub async fn end(
+    state: &AppState,
+    account: AccountId,
+    key: Option<IdempotencyKey>,
+    at_once: bool,
+) -> Result<Left, Error> {
+    carry_out(state, account, key, Act::Unsubscribe(Unsubscribe { at_once })).await
 }
 
 /// The subscription that an account has, or had.
@@ -108,18 +147,32 @@ pub async fn larger_plan(state: &AppState, account: AccountId, problem: &Problem
     catalog.larger_plan(current.map(|current| current.terms.allowance)).cloned()
 }
 
-fn new_key(state: &AppState) -> Result<IdempotencyKey, Error> {
-    IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)
-}
-
+/// Carries it out under this key, or under one of its own.
 async fn carry_out(
     state: &AppState,
     account: AccountId,
-    key: IdempotencyKey,
+    key: Option<IdempotencyKey>,
     act: Act,
-) -> Result<Subscription, Error> {
+) -> Result<Left, Error> {
+    let key = match key {
+        Some(key) => key,
+        None => IdempotencyKey::parse(&state.clock.new_id().to_string()).map_err(Error::internal)?,
+    };
     match state.ledger.execute(Command::new(account, key, act)).await? {
-        Ok(_) | Err(Refusal::SubscriptionUnchanged) => find(state, account).await,
+        Ok(Receipt { entry, replayed }) => {
+            let after = entry.kind.subscription();
+            let after = after.ok_or_else(|| Error::internal("an answer of another kind"))?;
+            // Of the entry alone, with what fell due at its moment, so that it is the same when it is asked for again.
+            Ok(Left { subscription: after.settled(entry.at), at: entry.at, replayed })
+        }
+        Err(Refusal::SubscriptionUnchanged) => Ok(Left::now(state, find(state, account).await?)),
         Err(refusal) => Err(state.refused(refusal).into()),
+    }
+}
+
+impl Left {
+    /// One that nothing was done to.
+    fn now(state: &AppState, subscription: Subscription) -> Self {
+        Self { subscription, at: state.clock.now(), replayed: false }
     }
 }

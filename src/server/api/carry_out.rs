@@ -1,9 +1,11 @@
 //! Handing a command to the ledger, and what is answered when it was carried out.
 
+use std::convert::Infallible;
+
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, IntoResponseParts, Response, ResponseParts},
 };
 use serde::Serialize;
 
@@ -29,11 +31,21 @@ pub struct Done<T> {
 
 impl<T: Serialize> IntoResponse for Done<T> {
     fn into_response(self) -> Response {
-        let mut response = (StatusCode::CREATED, Json(self.object)).into_response();
-        if self.replayed {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        (StatusCode::CREATED, Replayed(self.replayed), Json(self.object)).into_response()
+    }
+}
+
+/// Says with an answer whether it was given before.
+pub struct Replayed(pub bool);
+
+impl IntoResponseParts for Replayed {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if self.0 {
+            parts.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         }
-        response
+        Ok(parts)
     }
 }
 

@@ -107,7 +107,8 @@ impl Modify for Answers {
             }
         }
         let paths = document.paths.paths.values_mut();
-        let calls = paths.flat_map(|path| [&mut path.get, &mut path.post, &mut path.put]).flatten();
+        let calls =
+            paths.flat_map(|path| [&mut path.get, &mut path.post, &mut path.put, &mut path.delete]).flatten();
         for call in calls {
             let has_key =
                 call.parameters.iter().flatten().any(|parameter| is_named(parameter, "Idempotency-Key"));
@@ -116,7 +117,7 @@ impl Modify for Answers {
                 bears(response, "X-Request-Id", "The request's name in the log.");
                 bears(response, "RateLimit", "How many requests the key has left: `\"key\";r=5999;t=1`.");
                 bears(response, "RateLimit-Policy", "How many it has in a minute: `\"key\";q=6000;w=60`.");
-                if has_key && status == "201" {
+                if has_key && status.starts_with('2') {
                     bears(response, "Idempotent-Replayed", "`true` where it had been done before.");
                 }
             }

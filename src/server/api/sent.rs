@@ -142,15 +142,36 @@ pub struct IdempotencyParam {
     idempotency_key: String,
 }
 
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what `OptionalIdempotency` reads")]
+pub struct OptionalIdempotencyParam {
+    /// Your own name for this request: it is done once under it, also where it comes late. What changes nothing leaves
+    /// its key unused.
+    #[param(rename = "Idempotency-Key", value_type = fields::Key, required = false)]
+    idempotency_key: Option<String>,
+}
+
 /// By which a command is done once: the header `Idempotency-Key`.
 pub struct Idempotency(pub IdempotencyKey);
+
+/// The same where it may be left out.
+pub struct OptionalIdempotency(pub Option<IdempotencyKey>);
 
 impl FromRequestParts<AppState> for Idempotency {
     type Rejection = Fault;
 
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
+        let OptionalIdempotency(key) = OptionalIdempotency::from_request_parts(parts, state).await?;
+        Ok(Self(key.ok_or(Problem::IdempotencyKeyMissing)?))
+    }
+}
+
+impl FromRequestParts<AppState> for OptionalIdempotency {
+    type Rejection = Fault;
+
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Fault> {
-        let sent = idempotency_key(&parts.headers)?.ok_or(Problem::IdempotencyKeyMissing)?;
-        let key = IdempotencyKey::parse(&sent);
+        let key = idempotency_key(&parts.headers)?.map(|sent| IdempotencyKey::parse(&sent)).transpose();
         key.map(Self).map_err(|_| Problem::IdempotencyKeyInvalid.into())
     }
 }

@@ -6,17 +6,18 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Fault,
+    carry_out::Replayed,
     fault::Failure,
     fields,
     names::{AccountParam, AccountPath},
     objects::SubscriptionObject,
-    sent::{Body, Moment, Query},
+    sent::{Body, Moment, OptionalIdempotency, OptionalIdempotencyParam, Query},
 };
 use crate::{
     domain::catalog::PlanKey,
     server::{
         AppState,
-        subscriptions::{self, Wanted},
+        subscriptions::{self, Left, Wanted},
     },
 };
 
@@ -29,7 +30,7 @@ pub struct NewSubscription {
     #[schema(value_type = Option<fields::Time>)]
     anchor: Option<Moment>,
     /// At the first end of a month from this moment on, the subscription ends. Send it anew, and later, when you were
-    /// paid. Without it, the subscription goes on until somebody ends it.
+    /// paid. Without it, the subscription goes on until somebody ends it. Not of a plan that costs nothing.
     #[schema(value_type = Option<fields::Time>)]
     paid_until: Option<Moment>,
     /// Begin with the plan's trial, which is paid until its end. Not with `anchor` or `paid_until`.
@@ -66,21 +67,23 @@ pub async fn show(
 /// Put an account on a plan
 ///
 /// The first time it begins, and the plan's credits for the first month are there. A larger plan begins at once and brings
-/// the difference for this month; a smaller one begins with the next month. Sent again, it changes nothing.
+/// the difference for this month; a smaller one begins with the next month. Sent again, it changes nothing; with an
+/// idempotency key that is so even where something else happened in between. A trial begins once, under any key.
 #[utoipa::path(
     put, operation_id = "put_subscription", path = "/api/v1/accounts/{account}/subscription", tag = "Subscriptions", security(("key" = ["grant"])),
-    params(AccountParam),
+    params(AccountParam, OptionalIdempotencyParam),
     request_body = NewSubscription,
     responses(
-        (status = 200, description = "The subscription as it is now.", body = SubscriptionObject),
+        (status = 200, description = "The subscription as this leaves it. Sent again under the same key: the same, with `Idempotent-Replayed: true`.", body = SubscriptionObject),
         (status = "default", response = Failure),
     ),
 )]
 pub async fn put(
     State(state): State<AppState>,
     AccountPath(account): AccountPath,
+    OptionalIdempotency(key): OptionalIdempotency,
     Body(new): Body<NewSubscription>,
-) -> Result<Json<SubscriptionObject>, Fault> {
+) -> Result<Answer, Fault> {
     if new.trial && (new.anchor.is_some() || new.paid_until.is_some()) {
         return Err(Fault::field("trial", "a trial has its own anchor and end"));
     }
@@ -89,9 +92,9 @@ pub async fn put(
         anchor: new.anchor.map(|anchor| anchor.0),
         paid_until: new.paid_until.map(|until| until.0),
         is_trial: new.trial,
+        key,
     };
-    let subscription = subscriptions::put(&state, account, wanted).await?;
-    Ok(Json(SubscriptionObject::of(&subscription, state.clock.now())))
+    Ok(told(&subscriptions::put(&state, account, wanted).await?))
 }
 
 /// End a subscription
@@ -99,17 +102,23 @@ pub async fn put(
 /// With its period, or at once. The account is then on the catalog's free plan, where there is one. Packs stay.
 #[utoipa::path(
     delete, operation_id = "end_subscription", path = "/api/v1/accounts/{account}/subscription", tag = "Subscriptions", security(("key" = ["grant"])),
-    params(AccountParam, EndQuery),
+    params(AccountParam, EndQuery, OptionalIdempotencyParam),
     responses(
-        (status = 200, description = "The subscription as it is now.", body = SubscriptionObject),
+        (status = 200, description = "The subscription as this leaves it. Sent again under the same key: the same, with `Idempotent-Replayed: true`.", body = SubscriptionObject),
         (status = "default", response = Failure),
     ),
 )]
 pub async fn end(
     State(state): State<AppState>,
     AccountPath(account): AccountPath,
+    OptionalIdempotency(key): OptionalIdempotency,
     Query(query): Query<EndQuery>,
-) -> Result<Json<SubscriptionObject>, Fault> {
-    let subscription = subscriptions::end(&state, account, query.at_once).await?;
-    Ok(Json(SubscriptionObject::of(&subscription, state.clock.now())))
+) -> Result<Answer, Fault> {
+    Ok(told(&subscriptions::end(&state, account, key, query.at_once).await?))
+}
+
+type Answer = (Replayed, Json<SubscriptionObject>);
+
+fn told(left: &Left) -> Answer {
+    (Replayed(left.replayed), Json(SubscriptionObject::of(&left.subscription, left.at)))
 }

@@ -95,6 +95,15 @@ impl Subscriber {
         self.host.send(Method::PUT, &self.path(), None, body).await
     }
 
+    async fn put_once(&self, key: &str, body: Value) -> Answer {
+        self.host.send(Method::PUT, &self.path(), Some(key), body).await
+    }
+
+    async fn end_once(&self, key: &str, query: &str) -> Answer {
+        let request = self.host.request(Method::DELETE, &format!("{}{query}", self.path()));
+        Answer::of(request.header("idempotency-key", key)).await
+    }
+
     async fn end(&self, query: &str) -> Answer {
         Answer::of(self.host.request(Method::DELETE, &format!("{}{query}", self.path()))).await
     }
@@ -237,12 +246,121 @@ async fn an_end_at_once_takes_what_is_left_of_the_plan(pool: PgPool) {
     ada.put(json!({"plan": "small"})).await.ok();
     let told = ada.end("?at_once=true").await.ok();
     assert_eq!((&told["plan"], &told["state"]), (&"free".into(), &"active".into()));
-    let ended = [entry("renewal", 5, "2026-11-21"), entry("expiry", -100, "2026-11-21")];
+    let ended = [entry("renewal", 0, "2026-11-21"), entry("expiry", -100, "2026-11-21")];
     assert_eq!(ada.since(2).await, ended);
-    assert_eq!(ada.available().await, 10);
-    // The free plan's months go on as the paid plan's did.
-    assert_eq!(told["period_end"], "2026-12-21T12:00:00Z");
+    // The free plan brought its credits for this month before: its months go on as they were.
+    assert_eq!((ada.available().await, &told["period_end"]), (5, &"2026-12-20T12:00:00Z".into()));
     assert_eq!(ada.end("?at_once=true").await.problem(), (404, "not_subscribed"));
+}
+
+#[sqlx::test]
+async fn what_is_bought_and_ended_again_and_again_brings_the_free_credits_once(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    for _ in 0..3 {
+        ada.put(json!({"plan": "small"})).await.ok();
+        ada.end("?at_once=true").await.ok();
+        assert_eq!((ada.stands().await, ada.available().await), (on("free", "active"), 5));
+    }
+    for (now, available) in
+        [("2026-12-20T11:59:59Z", 5), ("2026-12-20T12:00:00Z", 5), ("2027-01-20T12:00:00Z", 5)]
+    {
+        ada.at(now).await;
+        assert_eq!(ada.available().await, available, "{now}");
+    }
+    let renewals = ada.since(1).await.into_iter().filter(|(kind, delta, _)| kind == "renewal" && *delta > 0);
+    let days: Vec<String> = renewals.map(|(.., day)| day).collect();
+    assert_eq!(days, ["2026-12-20", "2027-01-20"]);
+}
+
+#[sqlx::test]
+async fn a_put_that_comes_again_after_the_end_is_recognised_by_its_key(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    let asked = || json!({"plan": "small", "paid_until": "2026-12-21T12:00:00Z"});
+    let first = ada.put_once("invoice-1", asked()).await;
+    assert!(!first.is_replayed());
+    let first = first.ok();
+    let ended = ada.end_once("end-1", "?at_once=true").await;
+    assert!(!ended.is_replayed());
+    let (ended, version) = (ended.ok(), ada.version().await);
+    for now in ["2026-11-21T12:00:00Z", "2026-12-25T12:00:00Z"] {
+        ada.app.state.clock.set(Some(now.parse().unwrap()));
+        let late = ada.put_once("invoice-1", asked()).await;
+        assert!(late.is_replayed());
+        assert_eq!(late.ok(), first);
+        let late = ada.end_once("end-1", "?at_once=true").await;
+        assert!(late.is_replayed());
+        assert_eq!(late.ok(), ended);
+        assert_eq!(ada.stands().await, on("free", "active"));
+    }
+    // But for what fell due.
+    let due = [entry("renewal", 5, "2026-12-20"), entry("expiry", -5, "2026-12-20")];
+    assert_eq!(ada.since(version).await, due);
+    let version = ada.version().await;
+    for other in [
+        json!({"plan": "large"}),
+        json!({"plan": "small"}),
+        json!({"plan": "small", "anchor": "2026-12-21T12:00:00Z"}),
+    ] {
+        assert_eq!(ada.put_once("invoice-1", other).await.problem(), (422, "key_reused"));
+    }
+    assert_eq!(ada.put_once("end-1", asked()).await.problem(), (422, "key_reused"));
+    assert_eq!(ada.end_once("end-1", "").await.problem(), (422, "key_reused"));
+    assert_eq!(ada.put_once("no key", asked()).await.problem(), (400, "idempotency_key_invalid"));
+    assert_eq!(ada.version().await, version);
+}
+
+#[sqlx::test]
+async fn what_is_paid_late_is_answered_again_as_it_was_with_the_period_that_it_began(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    ada.put(json!({"plan": "small", "paid_until": "2026-12-21T12:00:00Z"})).await.ok();
+    ada.at("2026-12-23T12:00:00Z").await;
+    let pay = || ada.put_once("late", json!({"plan": "small", "paid_until": "2027-02-21T12:00:00Z"}));
+    let paid = pay().await.ok();
+    assert_eq!((&paid["state"], &paid["period_start"]), (&"active".into(), &"2026-12-21T12:00:00Z".into()));
+    ada.at("2027-01-23T12:00:00Z").await;
+    assert_eq!(pay().await.ok(), paid);
+}
+
+/// The same with other plans, as after the catalog was read anew.
+async fn with_catalog(ada: Subscriber, catalog: &str) -> Subscriber {
+    let now = ada.app.state.clock.now();
+    let app = App::start_with(ada.app.state.pool.clone(), Clock::standing_at(now), catalog).await;
+    Subscriber { host: Host::of(&app).await, app, id: ada.id }
+}
+
+#[sqlx::test]
+async fn a_plan_that_is_gone_from_the_catalog_can_be_paid_on_by_who_is_on_it(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    let paid = |until: &str| json!({"plan": "small", "paid_until": until});
+    let first = ada.put_once("invoice-1", paid("2026-12-21T12:00:00Z")).await.ok();
+    let ada = with_catalog(ada, &PLANS.replace("\"small\"", "\"tiny\"")).await;
+    let told = ada.put(paid("2027-01-21T12:00:00Z")).await.ok();
+    assert_eq!((&told["plan"], &told["monthly_credits"]), (&"small".into(), &100.into()));
+    ada.at("2026-12-21T12:00:00Z").await;
+    assert_eq!((ada.stands().await, ada.available().await), (on("small", "active"), 100));
+    ada.end("?at_once=true").await.ok();
+    assert_eq!(ada.put(paid("2027-01-21T12:00:00Z")).await.problem(), (404, "unknown_plan"));
+    let trial = json!({"plan": "small", "trial": true});
+    assert_eq!(ada.put(trial).await.problem(), (404, "unknown_plan"));
+    // What was done under a key is answered all the same.
+    assert_eq!(ada.put_once("invoice-1", paid("2026-12-21T12:00:00Z")).await.ok(), first);
+    let other = ada.put_once("invoice-1", paid("2027-01-21T12:00:00Z")).await;
+    assert_eq!(other.problem(), (422, "key_reused"));
+}
+
+#[sqlx::test]
+async fn newer_terms_of_a_plan_begin_with_the_next_period(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    ada.put(json!({"plan": "small"})).await.ok();
+    let dearer = PLANS.replace("monthly_credits = 100", "monthly_credits = 120");
+    let ada = with_catalog(ada, &dearer).await;
+    for _ in 0..2 {
+        let told = ada.put(json!({"plan": "small"})).await.ok();
+        assert_eq!((&told["monthly_credits"], &told["next_plan"]), (&100.into(), &Value::Null));
+        assert_eq!((ada.available().await, ada.version().await), (105, 3));
+    }
+    ada.at("2026-12-21T12:00:00Z").await;
+    assert_eq!((ada.stands().await, ada.available().await), (on("small", "active"), 120));
 }
 
 #[sqlx::test]
@@ -280,7 +398,7 @@ async fn a_trial_begins_once_and_is_not_made_longer_by_asking_again(pool: PgPool
     assert_eq!(ada.stands().await, on("tried", "past_due"));
     assert_eq!(trial().await.ok()["state"], "past_due", "it is not begun anew");
     ada.at("2026-12-01T12:00:00Z").await;
-    assert_eq!((ada.stands().await, ada.available().await), (on("free", "active"), 10));
+    assert_eq!((ada.stands().await, ada.available().await), (on("free", "active"), 5));
     assert_eq!(trial().await.problem(), (409, "trial_used"));
     // For money it can be had.
     assert_eq!(ada.put(json!({"plan": "tried"})).await.ok()["state"], "active");
@@ -330,6 +448,7 @@ async fn what_is_not_paid_for_is_past_due_and_ends_after_the_grace(pool: PgPool)
     let ada = Subscriber::new(pool).await;
     let told = ada.put(json!({"plan": "small", "paid_until": "2026-12-21T12:00:00Z"})).await.ok();
     assert_eq!(told["credits_until"], "2026-12-24T12:00:00Z");
+    assert_eq!(told["next_plan"], "free");
     for (now, stands, available) in [
         ("2026-12-21T11:59:59Z", on("small", "active"), 100),
         ("2026-12-21T12:00:00Z", on("small", "past_due"), 100),
@@ -420,6 +539,8 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing(pool: PgPool) {
     }
     let late = json!({"plan": "small", "paid_until": "2026-11-21T12:00:00Z"});
     assert_eq!(ada.put(late).await.problem(), (422, "expires_too_early"));
+    let free = json!({"plan": "free", "paid_until": "2026-12-21T12:00:00Z"});
+    assert_eq!(ada.put(free).await.problem(), (422, "nothing_to_pay"));
     let odd = ada.end("?at_once=perhaps").await;
     assert_eq!(odd.problem(), (422, "invalid"), "{}", odd.body);
     let nobody = ada.host.send(Method::PUT, "/accounts/ext_bob/subscription", None, json!({"plan": "small"}));
