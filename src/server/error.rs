@@ -16,6 +16,9 @@ pub enum Error {
     /// The database can't be reached now; the same request may succeed in a moment.
     #[error("the database is out of reach")]
     Unavailable(#[source] sqlx::Error),
+    /// The ledger takes nothing more, since the program stops. What was asked for was not done.
+    #[error("the ledger is stopping")]
+    Stopping,
     /// A fault of the program or its data.
     #[error("internal error")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
@@ -24,6 +27,11 @@ pub enum Error {
 impl Error {
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+
+    /// Whether it was only that somebody held an account's lock for long.
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Unavailable(error) if is_lock_timeout(error))
     }
 
     /// What went wrong, with its causes, in one line: for operators. Of the database it has the message alone, without the
@@ -40,6 +48,7 @@ impl Error {
                 tracing::warn!(%request, error = %cause, "the database is out of reach");
                 Problem::Unavailable
             }
+            Self::Stopping => Problem::Unavailable,
             Self::Internal(cause) => {
                 tracing::error!(%request, error = %Chain(cause.as_ref()), "internal error");
                 Problem::Internal { reference: request }
@@ -80,6 +89,11 @@ pub fn is_out_of_reach(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
         _ => false,
     }
+}
+
+/// Somebody holds an account's lock for long. Who waits for others than that one need not wait with it.
+pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
 }
 
 /// SQLSTATEs of what may go better in a moment: a lost connection (08), a database that takes no writes now

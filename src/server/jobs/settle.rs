@@ -2,7 +2,8 @@
 //! asked anything of since. The law settles all of it in order, so it is one job.
 //!
 //! A step settles one batch of one bucket; the buckets take turns. An account that can't be settled is passed over for a
-//! while, lest it keeps others from their turn; it may be what the books' check finds.
+//! while, lest it keeps others from their turn; it may be what the books' check finds. One that somebody else holds at the
+//! moment is only left to the job's next turn.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,6 +30,9 @@ const ACCOUNTS_AT_A_TIME: u16 = 8;
 /// For how long an account is passed over that could not be settled.
 const PASSED_OVER_FOR: TimeDelta = TimeDelta::hours(1);
 
+/// How long the job rests; and for how long an account is passed over that somebody else held.
+const EVERY: Duration = Duration::from_secs(60);
+
 /// How many accounts are passed over at most. Where there are more, something is wrong with more than them.
 const PASSED_OVER_MAX: usize = 1_000;
 
@@ -48,7 +52,7 @@ impl Job for Settle {
     }
 
     fn every(&self) -> Duration {
-        Duration::from_secs(60)
+        EVERY
     }
 
     async fn run_once(&mut self, state: &AppState, now: DateTime<Utc>) -> Result<Done, Error> {
@@ -104,24 +108,26 @@ impl Settle {
                     done.things += settled.len() as u64;
                     puzzling.extend(group.into_iter().filter(|account| !settled.contains(account)));
                 }
-                Err(Error::Internal(_)) if group.len() > 1 => {
-                    groups.extend(group.into_iter().map(|account| vec![account]));
+                Err(error) if !error.is_lock_timeout() && !matches!(error, Error::Internal(_)) => {
+                    return Err(error);
                 }
-                Err(error @ Error::Internal(_)) => self.pass_over(group[0], &error, &mut done, now)?,
-                Err(error) => return Err(error),
+                Err(_) if group.len() > 1 => groups.extend(group.into_iter().map(|account| vec![account])),
+                Err(error) if error.is_lock_timeout() => self.pass_over(group[0], now + EVERY)?,
+                Err(error) => self.give_up(group[0], &error, &mut done, now)?,
             }
         }
         // Once somebody else was first; twice it is due only by what is kept beside it.
         let before = self.puzzling.remove(&bucket).unwrap_or_default();
         for account in puzzling.intersection(&before) {
             let error = Error::internal("it is due, and nothing on it is");
-            self.pass_over(*account, &error, &mut done, now)?;
+            self.give_up(*account, &error, &mut done, now)?;
         }
         self.puzzling.insert(bucket, puzzling);
         Ok(done)
     }
 
-    fn pass_over(
+    /// The account is to blame, or what is kept beside it.
+    fn give_up(
         &mut self,
         account: AccountId,
         error: &Error,
@@ -130,11 +136,15 @@ impl Settle {
     ) -> Result<(), Error> {
         let cause = error.causes();
         tracing::error!(%account, cause, "an account could not be settled, and is passed over for a while");
+        done.trouble = Some(format!("{account} could not be settled: {cause}"));
+        self.pass_over(account, now + PASSED_OVER_FOR)
+    }
+
+    fn pass_over(&mut self, account: AccountId, until: DateTime<Utc>) -> Result<(), Error> {
         if self.passed_over.len() >= PASSED_OVER_MAX {
             return Err(Error::internal(format!("more than {PASSED_OVER_MAX} accounts can't be settled")));
         }
-        self.passed_over.insert(account, now + PASSED_OVER_FOR);
-        done.trouble = Some(format!("{account} could not be settled: {cause}"));
+        self.passed_over.insert(account, until);
         Ok(())
     }
 }

@@ -85,8 +85,3 @@ pub fn fail(group: impl Iterator<Item = Asked>, error: &sqlx::Error) {
         tracing::error!(error, commands, "commands were not carried out");
     }
 }
-
-/// Somebody holds an account's lock for long. Who waits for others than that one need not wait with it.
-pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
-}

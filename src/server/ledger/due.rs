@@ -27,7 +27,8 @@ impl Ledger {
     /// Writes what fell due on accounts of a bucket, all of them or none, and returns on which there was anything to write.
     ///
     /// # Errors
-    /// [`Error::Internal`] where one of the accounts is to blame.
+    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds one,
+    /// [`Error::Stopping`] where the ledger was stopped before.
     pub async fn settle(&self, bucket: Bucket, due: Vec<AccountId>) -> Result<Vec<AccountId>, Error> {
         self.lanes[bucket.index()].settle(due).await
     }

@@ -6,11 +6,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{
-    asked::{Asked, is_lock_timeout},
-    batch::Answer,
-    lanes::Worker,
-};
+use super::{asked::Asked, batch::Answer, lanes::Worker};
 use crate::{
     domain::{AccountId, Command},
     problem::Problem,
@@ -66,18 +62,21 @@ impl Lane {
     /// due, or not any more.
     ///
     /// # Errors
-    /// [`Error::Internal`] where one of the accounts is to blame.
+    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds one,
+    /// [`Error::Stopping`] where the lane stops before it comes to them.
     pub async fn settle(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, Error> {
         let (reply, settled) = oneshot::channel();
-        self.due.send(Due { accounts, reply }).await.map_err(|_| Problem::Unavailable)?;
-        let settled = settled.await.map_err(|_| Error::internal("settling them panicked"))?;
-        settled.map_err(|error| if is_of_one(&error) { Error::internal(error) } else { error.into() })
+        self.due.send(Due { accounts, reply }).await.map_err(|_| Error::Stopping)?;
+        let settled = settled.await.map_err(|_| match self.due.is_closed() {
+            true => Error::Stopping,
+            false => Error::internal("settling them panicked"),
+        })?;
+        settled.map_err(|error| if is_too_much(&error) { Error::internal(error) } else { error.into() })
     }
 }
 
-/// Whether others than one account may fare better: it is locked by somebody, or too much fell due on it for one statement.
-fn is_of_one(error: &sqlx::Error) -> bool {
+/// Whether it was too much for one statement: fewer accounts may fare better.
+fn is_too_much(error: &sqlx::Error) -> bool {
     const STATEMENT_TIMEOUT: &str = "57014";
-    let code = error.as_database_error().and_then(|error| error.code());
-    is_lock_timeout(error) || code.is_some_and(|code| code == STATEMENT_TIMEOUT)
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == STATEMENT_TIMEOUT)
 }

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    asked::{Asked, Caller, apart, fail, is_lock_timeout},
+    asked::{Asked, Caller, apart, fail},
     batch::{self, Answer},
     changed::Changed,
     decided::Decided,
@@ -34,7 +34,7 @@ use crate::{
     domain::{Account, AccountId, Command, Refusal, decide},
     server::{
         clock::Clock,
-        error::is_out_of_reach,
+        error::{is_lock_timeout, is_out_of_reach},
         store::ledger::{self as store, Bucket},
     },
 };
