@@ -15,6 +15,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
+use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
     domain::{AccountId, Catalog, KeyId},
@@ -47,7 +48,7 @@ use self::{
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// How long requests that are under way may take to finish once the program is asked to stop.
+/// How long requests and a job's step that are under way may take to finish once the program is asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -186,7 +187,7 @@ async fn serve(
 ) -> Result<(), Box<dyn Error>> {
     let (address, url) = (listener.local_addr()?, state.base_url.clone());
     let mut beside = JoinSet::new();
-    beside.spawn(jobs::run(state.clone()));
+    let jobs = tokio::spawn(jobs::run(state.clone(), stop.clone()));
     beside.spawn(notify::tell(state.clone()));
     beside.spawn(notify::hear(state.clone()));
     beside.spawn(warnings::watch(state.clone()));
@@ -217,13 +218,15 @@ async fn serve(
         live.close();
     };
     let server = axum::serve(listener, app).with_graceful_shutdown(asked).into_future();
+    // Jobs end what they are at, too. One that panicked has said so in the log.
+    let finished = async { tokio::try_join!(server, jobs.map(|_| Ok(()))) };
     let overdue = async {
         stopped(stop).await;
         tokio::time::sleep(STOP_TIMEOUT).await;
     };
     tokio::select! {
-        served = server => served?,
-        () = overdue => tracing::warn!("stopped with requests still under way"),
+        finished = finished => drop(finished?),
+        () = overdue => tracing::warn!("stopped with requests or a job still under way"),
     }
     beside.shutdown().await;
     // What was accepted is finished.

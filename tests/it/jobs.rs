@@ -11,7 +11,7 @@ use scrip::{
     server::{
         AppState, Error,
         clock::Clock,
-        jobs::{Done, Job, Prune, Schedule, Settle, all, overview, settle_all},
+        jobs::{self, Done, Job, Prune, Schedule, Settle, all, overview, settle_all},
         ledger::{Answer, verify::verify},
         store::{
             self,
@@ -23,9 +23,12 @@ use scrip::{
         subscriptions,
     },
 };
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -138,6 +141,44 @@ async fn holder(pool: &PgPool) -> Option<i32> {
     pid.fetch_optional(pool).await.unwrap()
 }
 
+/// The server process of the database that serves somebody who waits for the lock.
+async fn waiting(pool: &PgPool) -> Option<i32> {
+    let pid = sqlx::query_scalar!(
+        r#"select pid as "pid!"
+           from pg_stat_activity
+           where application_name = 'scrip jobs'
+             and datname = current_database()
+             and pid not in (select pid from pg_locks where locktype = 'advisory' and granted)"#
+    );
+    pid.fetch_optional(pool).await.unwrap()
+}
+
+/// Ends a server process of the database, as a lost connection would.
+async fn end(pool: &PgPool, pid: i32) {
+    sqlx::query!("select pg_terminate_backend($1)", pid).fetch_one(pool).await.unwrap();
+}
+
+/// Holds an account's row until it is dropped, as somebody else's transaction would.
+async fn hold(pool: &PgPool, account: AccountId) -> Transaction<'static, Postgres> {
+    let mut held = pool.begin().await.unwrap();
+    let lock = format!("select from accounts where id = '{}' for no key update", Uuid::from(account));
+    sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *held).await.unwrap();
+    held
+}
+
+/// Whether somebody waits for a lock.
+async fn is_waited_for(pool: &PgPool) -> bool {
+    let waits = sqlx::query_scalar!(
+        r#"select exists (
+               select
+               from pg_stat_activity
+               where datname = current_database()
+                 and wait_event_type = 'Lock'
+           ) as "waits!""#
+    );
+    waits.fetch_one(pool).await.unwrap()
+}
+
 /// Waits for something that others do.
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + LONG;
@@ -152,15 +193,19 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 
 #[sqlx::test]
 async fn one_process_has_the_lock_and_another_gets_it_when_the_connection_is_lost(pool: PgPool) {
-    let mut first = JobLock::take(&pool).await.unwrap().expect("nobody has it");
-    assert!(JobLock::take(&pool).await.unwrap().is_none());
+    let mut first = JobLock::wait(&pool).await;
+    let elsewhere = pool.clone();
+    let second = tokio::spawn(async move { JobLock::wait(&elsewhere).await });
+    let waits = until("another waits", async || waiting(&pool).await).await;
+    end(&pool, waits).await;
+    let waits = until("it comes back", async || waiting(&pool).await.filter(|pid| *pid != waits)).await;
     first.confirm().await.unwrap();
-    let pid = holder(&pool).await.unwrap();
-    sqlx::query!("select pg_terminate_backend($1)", pid).fetch_one(&pool).await.unwrap();
-    let second = until("the lock is free", async || JobLock::take(&pool).await.unwrap()).await;
+    end(&pool, holder(&pool).await.unwrap()).await;
+    let second = timeout(LONG, second).await.expect("the lock is free").unwrap();
+    assert_eq!(holder(&pool).await, Some(waits), "it has waited on one connection");
     assert!(first.confirm().await.is_err(), "and the first one notices");
     drop(second);
-    until("the lock is free again", async || JobLock::take(&pool).await.unwrap()).await;
+    timeout(LONG, JobLock::wait(&pool)).await.expect("the lock is free again");
 }
 
 #[sqlx::test]
@@ -289,6 +334,64 @@ async fn not_due(state: &AppState) -> String {
     let kept = kept.fetch_one(&state.pool).await.unwrap();
     meddle(&state.pool, "delete from subscriptions").await;
     kept
+}
+
+#[sqlx::test]
+async fn an_account_that_somebody_holds_is_settled_with_the_next_turn(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 20).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let mut settle = Settle::default();
+    let held = hold(&pool, accounts[0]).await;
+    assert_eq!(run_whole(&mut settle, &state, noon()).await, (19, Vec::new()), "that is no trouble");
+    held.rollback().await.unwrap();
+    let next = noon() + settle.every();
+    assert_eq!(run_whole(&mut settle, &state, next).await, (1, Vec::new()));
+}
+
+#[sqlx::test]
+async fn what_waits_to_be_settled_when_the_ledger_stops_is_told_so_and_is_no_failure(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 8).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    // The lane waits for somebody, and what is to be settled for the lane.
+    let (ledger, bucket) = (state.ledger.clone(), state.ledger.bucket(accounts[0]));
+    let held = hold(&pool, accounts[0]).await;
+    let (elsewhere, first) = (ledger.clone(), accounts[0]);
+    let first = tokio::spawn(async move { elsewhere.settle(bucket, vec![first]).await });
+    until("the lane waits", async || is_waited_for(&pool).await.then_some(())).await;
+    let (second, ()) = tokio::join!(ledger.settle(bucket, vec![accounts[1]]), ledger.stop());
+    assert!(first.await.unwrap().is_err_and(|error| error.is_lock_timeout()));
+    assert!(matches!(second, Err(Error::Stopping)), "{second:?}");
+    held.rollback().await.unwrap();
+
+    let mut schedule = Schedule::new(vec![Box::new(Settle::default())], Instant::now());
+    step(&mut schedule, &state).await;
+    assert_eq!(runs_of(&state, "settle").await, []);
+    assert_eq!(job_runs::last_looked(&pool, "settle").await.unwrap(), None, "more is to be done");
+}
+
+#[sqlx::test]
+async fn a_run_ends_with_what_it_did_so_far_when_the_program_is_asked_to_stop(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 2_000).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let (stop, stopping) = watch::channel(false);
+    let jobs = tokio::spawn(jobs::run(state.clone(), stopping));
+    until("it is at work", async || runs_of(&state, "settle").await.pop()).await;
+    stop.send_replace(true);
+    timeout(LONG, jobs).await.expect("it ends").unwrap();
+    let runs = runs_of(&state, "settle").await;
+    assert_eq!((runs.len(), runs[0].is_running, runs[0].error.as_deref()), (1, false, None));
+    assert_eq!(job_runs::last_looked(&pool, "settle").await.unwrap(), None, "more is to be done");
+    let left = overview(&pool, &clock, RUNS).await.unwrap().overdue.accounts;
+    assert_eq!(runs[0].things + left, 2_000, "what it says is what it did");
 }
 
 #[sqlx::test]
@@ -455,7 +558,7 @@ async fn of_two_servers_the_other_takes_over_when_the_one_with_the_jobs_is_kille
     // In the middle of its work, if it is quick; once more with the other, whose connection alone is lost.
     send(&first, Signal::KILL);
     let next = until("the second takes over", async || holder(&pool).await.filter(|next| *next != pid)).await;
-    sqlx::query!("select pg_terminate_backend($1)", next).fetch_one(&pool).await.unwrap();
+    end(&pool, next).await;
     until("it takes the jobs up again", async || holder(&pool).await.filter(|again| *again != next)).await;
     let clock = Clock::standing_at(noon() + Months::new(1));
     until("all is settled", async || {

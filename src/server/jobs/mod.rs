@@ -16,7 +16,10 @@ use std::{error::Error as StdError, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 pub use self::{
     overview::{Overview, overview},
@@ -26,9 +29,6 @@ pub use self::{
     warn::Warn,
 };
 use super::{AppState, Error, store::job_lock::JobLock};
-
-/// How often a process looks whether it is its turn to do the jobs.
-const LOCK_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often one that does them makes sure that it still holds the lock, where no job is due sooner.
 const CONFIRM_PAUSE: Duration = Duration::from_secs(5);
@@ -60,34 +60,47 @@ pub fn all() -> Vec<Box<dyn Job>> {
     vec![Box::new(Settle::default()), Box::new(Warn::default()), Box::new(Prune)]
 }
 
-/// Does the jobs, whenever this is the process whose turn it is, until the program ends.
-pub async fn run(state: AppState) {
+/// Does the jobs, whenever this is the process whose turn it is, until the program is asked to stop. A step that is under
+/// way then is finished.
+pub async fn run(state: AppState, mut stop: watch::Receiver<bool>) {
     loop {
-        match JobLock::take(&state.pool).await {
-            Ok(Some(lock)) => {
-                let lost = run_under(&state, lock).await;
-                tracing::warn!(
-                    error = &lost as &dyn StdError,
-                    "the lock of the jobs is lost: this process does them no more"
-                );
-            }
-            Ok(None) => {}
-            Err(error) => tracing::debug!(%error, "the lock of the jobs can't be asked for"),
+        let lock = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            lock = JobLock::wait(&state.pool) => lock,
+        };
+        match run_under(&state, lock, &mut stop).await {
+            Ok(()) => return,
+            Err(lost) => tracing::warn!(
+                error = &lost as &dyn StdError,
+                "the lock of the jobs is lost: this process does them no more"
+            ),
         }
-        sleep(LOCK_PAUSE).await;
     }
 }
 
-/// Does the jobs until the lock is lost.
-async fn run_under(state: &AppState, mut lock: JobLock) -> sqlx::Error {
+/// Does the jobs until the program is asked to stop.
+///
+/// # Errors
+/// Where the lock is lost.
+async fn run_under(
+    state: &AppState,
+    mut lock: JobLock,
+    stop: &mut watch::Receiver<bool>,
+) -> sqlx::Result<()> {
     tracing::debug!("this process does the jobs");
     record::end_abandoned(state).await;
     let mut schedule = Schedule::new(all(), Instant::now());
     loop {
-        sleep_until(schedule.next_at().min(Instant::now() + CONFIRM_PAUSE)).await;
-        if let Err(lost) = lock.confirm().await {
-            return lost;
+        let is_stopped = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => true,
+            () = sleep_until(schedule.next_at().min(Instant::now() + CONFIRM_PAUSE)) => false,
+        };
+        if is_stopped {
+            schedule.stop(state).await;
+            return Ok(());
         }
+        lock.confirm().await?;
         schedule.step(state, Instant::now()).await;
     }
 }

@@ -52,12 +52,18 @@ impl Run {
     }
 
     /// Nothing more is to be done.
-    pub async fn end(mut self, state: &AppState) {
+    pub async fn end(self, state: &AppState) {
+        let job = self.run.job.clone();
+        self.stop(state).await;
+        told(job_runs::looked(&state.pool, &job, Clock::default().now()).await);
+    }
+
+    /// The program stops; what is left is done by whoever comes next.
+    pub async fn stop(mut self, state: &AppState) {
         if self.run.things > 0 || self.run.error.is_some() {
             self.run.is_running = false;
             self.write(state).await;
         }
-        told(job_runs::looked(&state.pool, &self.run.job, Clock::default().now()).await);
     }
 
     /// The last step failed.
@@ -80,7 +86,7 @@ impl Run {
     }
 }
 
-/// Whoever did the jobs before does them no more.
+/// Whoever did the jobs before does them no more, and could not say so.
 pub async fn end_abandoned(state: &AppState) {
     told(job_runs::end_abandoned(&state.pool, "the process that did it has gone away").await);
 }

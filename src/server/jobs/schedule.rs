@@ -50,6 +50,13 @@ impl Schedule {
             turns.take(state, at).await;
         }
     }
+
+    /// Ends the runs that are under way with what they did so far.
+    pub async fn stop(self, state: &AppState) {
+        for run in self.0.into_iter().filter_map(|turns| turns.run) {
+            run.stop(state).await;
+        }
+    }
 }
 
 impl Turns {
@@ -71,6 +78,10 @@ impl Turns {
                     run.end(state).await;
                     self.job.every()
                 }
+            }
+            Err(Error::Stopping) => {
+                run.stop(state).await;
+                self.job.every()
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
