@@ -2,11 +2,13 @@
 //! looks and however often. When there is anything to tell is the law's ([`warning`](crate::domain::warning)).
 //!
 //! Looking comes after the commit and beside the ledger: whatever changed is looked at within a second or so (`watch`),
-//! whoever opens a page is looked at then (`of`), and lots that lapse are found by a job (`look_ahead`).
+//! whoever opens a page is looked at then (`of`), and lots that lapse are found by a job (`look_ahead`). What is long over
+//! is forgotten (`forget`).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, iter, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt;
 use sqlx::Connection;
 use tokio::time::sleep;
 
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::domain::{
     Account, AccountId, Warning,
-    warning::{News, news},
+    warning::{FARTHEST, News, Topic, news},
 };
 
 /// How many accounts are looked at in one go.
@@ -31,18 +33,76 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// After a change, so that what changes often is looked at once.
 const GATHER: Duration = Duration::from_millis(500);
 
+/// How many goes a walk through all accounts takes before what has changed has its turn.
+const GOES_AT_A_TIME: usize = 8;
+
+/// How long warnings are kept that are over.
+const KEPT_FOR: TimeDelta = TimeDelta::days(90);
+
 /// Looks at what this process changes, until the program ends.
 pub async fn watch(state: AppState) {
+    let mut walk = Walk::default();
     loop {
-        let looked = match state.unseen.next().await {
-            Some(accounts) => look_at_each(&state, &accounts).await,
-            None => look_at_all(&state).await,
-        };
+        let looked = look_at_changes(&state, &mut walk).await;
         if let Err(error) = looked {
             // The next change of an account, or a page of its holder, has it looked at again.
             tracing::warn!(error = &error as &dyn std::error::Error, "nobody saw whether to warn");
         }
         sleep(GATHER).await;
+    }
+}
+
+/// Looks at what has changed, and then at some of the accounts that a walk has not come to yet.
+async fn look_at_changes(state: &AppState, walk: &mut Walk) -> Result<(), Error> {
+    let changed = if walk.buckets_left == 0 {
+        Some(state.unseen.next().await)
+    } else {
+        state.unseen.next().now_or_never()
+    };
+    match changed {
+        Some(Some(accounts)) => look_at_each(state, &accounts).await?,
+        Some(None) => walk.begin_again(state),
+        None => {}
+    }
+    walk.go_on(state).await
+}
+
+/// A walk through all accounts, where more have changed than could be named.
+#[derive(Debug, Default)]
+struct Walk {
+    bucket: usize,
+    after: Option<AccountId>,
+    /// How many buckets it has still to go through, with the one where it is.
+    buckets_left: usize,
+}
+
+impl Walk {
+    /// All of them, from where it is.
+    fn begin_again(&mut self, state: &AppState) {
+        // What it has seen of this bucket comes last.
+        self.buckets_left = state.ledger.buckets().count() + usize::from(self.after.is_some());
+    }
+
+    /// Looks at the next accounts, not too many.
+    async fn go_on(&mut self, state: &AppState) -> Result<(), Error> {
+        for _ in 0..GOES_AT_A_TIME {
+            let Some(bucket) = state.ledger.buckets().nth(self.bucket).filter(|_| self.buckets_left > 0)
+            else {
+                return Ok(());
+            };
+            let mut conn = state.pool.acquire().await?;
+            let accounts = store::next_accounts(&mut conn, bucket, self.after, ACCOUNTS_AT_A_TIME).await?;
+            drop(conn);
+            self.after = accounts.last().copied();
+            if self.after.is_none() {
+                self.bucket = (self.bucket + 1) % state.ledger.buckets().count();
+                self.buckets_left -= 1;
+                continue;
+            }
+            look(state, bucket, &accounts).await?;
+            sleep(PAUSE).await;
+        }
+        Ok(())
     }
 }
 
@@ -81,17 +141,39 @@ pub async fn look_all_ahead(state: &AppState) -> Result<(), Error> {
     Ok(())
 }
 
+/// Deletes at most so many warnings of each bucket that have long been over; returns how many, and whether there may be
+/// more.
+pub async fn forget(state: &AppState, limit: u32) -> Result<(u64, bool), Error> {
+    // A lot has lapsed by then at the latest; a warning that may still come would come again.
+    let end = state.clock.now() - KEPT_FOR - FARTHEST;
+    let mut conn = state.pool.acquire().await?;
+    let (mut forgotten, mut is_more) = (0, false);
+    for bucket in state.ledger.buckets() {
+        let deleted = store::delete_old(&mut conn, bucket, end, limit.into()).await?;
+        forgotten += deleted;
+        is_more |= deleted >= limit.into();
+    }
+    Ok((forgotten, is_more))
+}
+
 /// The warnings that stand for an account as it was just read. Notes those that are new.
 pub async fn of(state: &AppState, account: &Account) -> Result<Vec<Warning>, Error> {
     let (bucket, id, now) = (state.ledger.bucket(account.id()), account.id(), state.clock.now());
     let mut conn = state.pool.acquire().await?;
     let standing = store::standing(&mut conn, bucket, &[id], now).await?.remove(&id).unwrap_or_default();
     drop(conn);
-    if news_of(state, account, &standing, now).is_none() {
-        Ok(standing)
-    } else {
-        note(state, bucket, id).await
+    let news = news_of(state, account, &standing, now);
+    if news.is_none() {
+        return Ok(standing);
     }
+    Ok(note(state, bucket, id).await?.unwrap_or_else(|| after(standing, news)))
+}
+
+/// What stands once there is this news.
+fn after(mut standing: Vec<Warning>, news: News) -> Vec<Warning> {
+    standing.retain(|warning| !news.has_recovered || matches!(warning.topic, Topic::Lapsing { .. }));
+    standing.extend(news.warnings);
+    standing
 }
 
 /// Notes that a member wants to see no more of what they have seen.
@@ -114,24 +196,6 @@ async fn look_at_each(state: &AppState, accounts: &[AccountId]) -> Result<(), Er
     for (bucket, accounts) in by_bucket {
         for some in accounts.chunks(ACCOUNTS_AT_A_TIME) {
             look(state, bucket, some).await?;
-            sleep(PAUSE).await;
-        }
-    }
-    Ok(())
-}
-
-async fn look_at_all(state: &AppState) -> Result<(), Error> {
-    for bucket in state.ledger.buckets() {
-        let mut after = None;
-        loop {
-            let mut conn = state.pool.acquire().await?;
-            let accounts = store::next_accounts(&mut conn, bucket, after, ACCOUNTS_AT_A_TIME).await?;
-            drop(conn);
-            after = accounts.last().copied();
-            if after.is_none() {
-                break;
-            }
-            look(state, bucket, &accounts).await?;
             sleep(PAUSE).await;
         }
     }
@@ -162,18 +226,21 @@ async fn look(state: &AppState, bucket: Bucket, accounts: &[AccountId]) -> Resul
     for account in found {
         let standing = standing.get(&account.id()).map_or(&[][..], Vec::as_slice);
         if !news_of(state, &account, standing, now).is_none() {
-            note(state, bucket, account.id()).await?;
-            noted += 1;
+            noted += u64::from(note(state, bucket, account.id()).await?.is_some());
         }
     }
     Ok(noted)
 }
 
-/// Looks again where nobody else does at the same time, and notes what there is to tell. Returns what stands then.
-async fn note(state: &AppState, bucket: Bucket, id: AccountId) -> Result<Vec<Warning>, Error> {
+/// Looks again where nobody else does at the same time, and notes what there is to tell. Returns what stands then. `None`:
+/// somebody else is at it, who may have looked before there was this to tell; so it is looked at once more.
+async fn note(state: &AppState, bucket: Bucket, id: AccountId) -> Result<Option<Vec<Warning>>, Error> {
     let mut conn = state.pool.acquire().await?;
     let mut alone = conn.begin().await?;
-    store::lock(&mut alone, id).await?;
+    if !store::is_alone(&mut alone, id).await? {
+        state.unseen.note(iter::once(id));
+        return Ok(None);
+    }
     let account = state.ledger.account(id).await?;
     let now = state.clock.now();
     let standing = store::standing(&mut alone, bucket, &[id], now).await?.remove(&id).unwrap_or_default();
@@ -186,7 +253,7 @@ async fn note(state: &AppState, bucket: Bucket, id: AccountId) -> Result<Vec<War
     }
     let standing = store::standing(&mut alone, bucket, &[id], now).await?.remove(&id).unwrap_or_default();
     alone.commit().await?;
-    Ok(standing)
+    Ok(Some(standing))
 }
 
 fn news_of(state: &AppState, account: &Account, standing: &[Warning], now: DateTime<Utc>) -> News {

@@ -1,14 +1,16 @@
 //! Warnings: given once, whoever looks and however often; shown on every page until they are dismissed or over.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use scrip::{
-    domain::{AccountId, Act, Adjust, Adjustment, Unlimited},
-    server::{AppState, clock::Clock, notify, warnings},
+    domain::{AccountId, Act, Adjust, Adjustment, Unlimited, warning::Topic},
+    server::{AppState, clock::Clock, notify, store, warnings},
 };
 use serde_json::json;
 use sqlx::PgPool;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     api::host::Host,
@@ -30,6 +32,15 @@ async fn take(state: &AppState, account: AccountId, key: &str, number: i64) {
 async fn adjust(state: &AppState, account: AccountId, key: &str, by: Adjustment) {
     let act = Act::Adjust(Adjust { by, reason: reason() });
     state.ledger.execute(command(account, key, act)).await.unwrap().unwrap();
+}
+
+/// Waits until so much was told.
+async fn until_told(pool: &PgPool, expected: &[&str]) {
+    let begun = Instant::now();
+    while told(pool).await != expected {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", told(pool).await);
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// As often as a page is opened.
@@ -72,13 +83,7 @@ async fn what_changes_is_looked_at_without_anybody_opening_a_page(pool: PgPool) 
     let ada = account(&state, "ada@example.com").await;
     let beside = [tokio::spawn(notify::tell(state.clone())), tokio::spawn(warnings::watch(state.clone()))];
     take(&state, ada, "8", 8).await;
-    for _ in 0..100 {
-        if !told(&pool).await.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(told(&pool).await, ["low 2"]);
+    until_told(&pool, &["low 2"]).await;
     beside.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
@@ -91,14 +96,88 @@ async fn where_too_much_changed_to_name_it_all_accounts_are_looked_at(pool: PgPo
     }
     state.unseen.note_many();
     let watch = tokio::spawn(warnings::watch(state.clone()));
-    for _ in 0..100 {
-        if told(&pool).await.len() == 2 {
+    until_told(&pool, &["low 2"; 2]).await;
+    watch.abort();
+}
+
+#[sqlx::test]
+async fn what_changes_while_all_accounts_are_looked_at_does_not_wait_for_the_last_of_them(pool: PgPool) {
+    let state = state(pool.clone(), Clock::default(), CATALOG).await;
+    let ada = account(&state, "ada@example.com").await;
+    take(&state, ada, "8", 8).await;
+    // Before hers, and more than are looked at while this test waits.
+    let others = "insert into accounts (bucket, id, created_at)
+        select 0, ('00000000-0000-0000-0000-' || lpad(to_hex(number * 256), 12, '0'))::uuid, now()
+        from generate_series(1, 40000) as number";
+    sqlx::raw_sql(others).execute(&pool).await.unwrap();
+    state.unseen.note_many();
+    let watch = tokio::spawn(warnings::watch(state.clone()));
+    while state.unseen.next().now_or_never().is_some() {
+        state.unseen.note_many();
+        sleep(Duration::from_millis(10)).await;
+    }
+    state.unseen.note(iter::once(ada));
+    until_told(&pool, &["low 2"]).await;
+    watch.abort();
+}
+
+#[sqlx::test]
+async fn nobody_waits_for_another_who_looks_at_the_same_account(pool: PgPool) {
+    let state = state(pool.clone(), Clock::default(), CATALOG).await;
+    let ada = account(&state, "ada@example.com").await;
+    take(&state, ada, "8", 8).await;
+    let mut other = pool.begin().await.unwrap();
+    assert!(store::warnings::is_alone(&mut other, ada).await.unwrap());
+    let read = state.ledger.account(ada).await.unwrap();
+    let seen = timeout(Duration::from_secs(2), warnings::of(&state, &read)).await.expect("at once").unwrap();
+    assert_eq!(seen.iter().map(|warning| warning.topic).collect::<Vec<_>>(), [Topic::Low]);
+    assert_eq!(told(&pool).await, [""; 0], "the other may do so");
+    other.rollback().await.unwrap();
+    let watch = tokio::spawn(warnings::watch(state.clone()));
+    until_told(&pool, &["low 2"]).await;
+    watch.abort();
+}
+
+#[sqlx::test]
+async fn what_has_long_been_over_is_forgotten_and_what_would_come_again_is_not(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = state(pool.clone(), clock.clone(), CATALOG).await;
+    let (ada, bob) = (account(&state, "ada@example.com").await, account(&state, "bob@example.com").await);
+    // Hers are over: of a spell, and of lots that lapse. His goes on, though he has dismissed it.
+    take(&state, ada, "8", 8).await;
+    look(&state, ada).await;
+    adjust(&state, ada, "again", Adjustment::Give(amount(9))).await;
+    look(&state, ada).await;
+    for days in [8, 9] {
+        let end = noon() + TimeDelta::days(days);
+        state.ledger.execute(grant(ada, &format!("lot-{days}"), 5, Some(end))).await.unwrap().unwrap();
+    }
+    take(&state, bob, "8", 8).await;
+    look(&state, bob).await;
+    warnings::dismiss(&state, bob, false, noon()).await.unwrap();
+    clock.set(noon() + TimeDelta::days(2));
+    look(&state, ada).await;
+    let all = ["low 2", "low 2", "lapsing 5 7", "lapsing 5 7"];
+    assert_eq!(told(&pool).await, all);
+
+    let last = noon() + TimeDelta::days(9 + 90);
+    clock.set(last - TimeDelta::seconds(1));
+    while warnings::forget(&state, 1).await.unwrap().1 {}
+    assert_eq!(told(&pool).await, all[1..], "not before their time");
+    clock.set(last);
+    let (mut forgotten, mut steps) = (0, 0);
+    loop {
+        let (some, is_more) = warnings::forget(&state, 1).await.unwrap();
+        (forgotten, steps) = (forgotten + some, steps + 1);
+        if !is_more {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(told(&pool).await, ["low 2"; 2]);
-    watch.abort();
+    assert_eq!((forgotten, steps), (2, 3), "one at a time");
+    for account in [ada, bob] {
+        look(&state, account).await;
+    }
+    assert_eq!(told(&pool).await, ["low 2"], "and nothing comes again");
 }
 
 #[sqlx::test]

@@ -19,15 +19,13 @@ const LOW: &str = "low";
 const EMPTY: &str = "empty";
 const LAPSING: &str = "lapsing";
 
-/// Keeps others who look at the account waiting until the end of the transaction; the ledger doesn't wait.
-pub async fn lock(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<()> {
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('warnings ' || $1::uuid::text, 0))",
+/// Whether nobody else looks at the account; nobody will then until the end of the transaction. Nobody waits.
+pub async fn is_alone(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<bool> {
+    let is_taken = sqlx::query_scalar!(
+        r#"select pg_try_advisory_xact_lock(hashtextextended('warnings ' || $1::uuid::text, 0)) as "is_taken!""#,
         Uuid::from(account),
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+    );
+    is_taken.fetch_one(conn).await
 }
 
 /// The warnings that stand for these accounts at `now`: of a spell that is not over, and of lots that may not have lapsed.
@@ -153,6 +151,34 @@ pub async fn dismiss(
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// Deletes at most `limit` warnings of a bucket that came, or were over, by `end`; returns how many. A spell that goes on
+/// keeps its warnings, dismissed or not, since they would come again; by a lot's it is the caller's to know that it has
+/// lapsed.
+pub async fn delete_old(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    end: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<u64> {
+    let deleted = sqlx::query!(
+        "delete from warnings
+         where bucket = $1
+           and (account_id, number) in (
+               select account_id,
+                      number
+               from warnings
+               where bucket = $1
+                 and (over_at is not null or lot is not null)
+                 and coalesce(over_at, at) <= $2
+               limit $3
+           )",
+        bucket.get(),
+        end,
+        limit,
+    );
+    Ok(deleted.execute(conn).await?.rows_affected())
 }
 
 /// The accounts after `after` (from the first where it is `None`), by id.
