@@ -82,7 +82,7 @@ async fn what_an_older_ledger_ran_is_counted_by_the_months_of_its_accounts(pool:
 
     let state = state(pool.clone(), Clock::standing_at(noon()), CATALOG).await;
     let account = "acct_0193a1b2c3d47e5f8a9b0c1d2e3f4a54".parse().unwrap();
-    let rows = state.ledger.usage(account, None, None, None, 10).await.unwrap();
+    let (_, rows) = state.ledger.usage(account, None, None, None, 10).await.unwrap();
     let told = rows.iter().map(|row| {
         let month = row.month.format("%Y-%m-%d").to_string();
         (month, row.tally.action_name(), row.tally.count, row.tally.units, row.tally.credits)

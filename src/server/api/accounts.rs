@@ -231,7 +231,7 @@ pub async fn usage(
 ) -> Result<Json<Page<UsageObject>>, Fault> {
     state.accounts.profile(account).await?;
     let (from, to) = (query.from.map(|from| from.0), query.to.map(|to| to.0));
-    let rows = state.ledger.usage(account, query.action.as_ref(), from, to, USAGE_ROWS_MAX + 1).await?;
+    let (_, rows) = state.ledger.usage(account, query.action.as_ref(), from, to, USAGE_ROWS_MAX + 1).await?;
     Ok(Json(Page::of(rows, USAGE_ROWS_MAX, UsageObject::from)))
 }
 

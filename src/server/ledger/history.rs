@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// What an account has run, per action and month of the account, newest month first: months that begin from `from` on
-    /// and before `to`.
+    /// and before `to`. With the account as it stands.
     pub async fn usage(
         &self,
         id: AccountId,
@@ -124,7 +124,7 @@ impl Ledger {
         from: Option<DateTime<Utc>>,
         to: Option<DateTime<Utc>>,
         limit: usize,
-    ) -> Result<Vec<MonthTally>, Error> {
+    ) -> Result<(Account, Vec<MonthTally>), Error> {
         let mut conn = self.pool.acquire().await?;
         let mut snapshot = conn.begin_with(store::SNAPSHOT).await?;
         let account = self.account_in(&mut snapshot, id).await?;
@@ -142,7 +142,7 @@ impl Ledger {
         let (bucket, left) = (self.buckets.of(id), limit - rows.len());
         rows.extend(store::usage(&mut snapshot, bucket, id, action, from, to, left).await?);
         snapshot.commit().await?;
-        Ok(rows)
+        Ok((account, rows))
     }
 
     /// An account as it stood at a moment, worked out from its entries up to then; as it stands now, where that

@@ -117,17 +117,19 @@ pub async fn consume(
 
 /// It is done: what can't be read now is no reason to say otherwise.
 async fn consumed(state: &AppState, catalog: &Catalog, entry: &Entry) -> Consumed {
-    let remaining = available(state, entry.account).await.ok();
     let charge = entry.kind.charge();
     let action = charge.and_then(|charge| charge.action.as_ref());
     let is_of_tokens = counts_tokens(catalog, action);
-    let credit_info = match charge.and_then(|charge| charge.units).filter(|_| is_of_tokens) {
-        Some(units) => Some(CreditInfo {
-            tokens_used: units.get(),
-            credits_remaining: remaining,
-            total_tokens_used: token_usage(state, catalog, entry.account).await.ok().map(|all| tokens(&all)),
-        }),
-        None => None,
+    let (remaining, credit_info) = match charge.and_then(|charge| charge.units).filter(|_| is_of_tokens) {
+        Some(units) => {
+            let (account, rows) = token_usage(state, catalog, entry.account).await.ok().unzip();
+            let remaining = account.map(|account| account.available(state.clock.now()).get());
+            let total = rows.map(|rows| tokens(&rows));
+            let tokens_used = units.get();
+            let info = CreditInfo { tokens_used, credits_remaining: remaining, total_tokens_used: total };
+            (remaining, Some(info))
+        }
+        None => (available(state, entry.account).await.ok(), None),
     };
     let (credits_used, entry) = (-entry.delta(), entry.id());
     Consumed { success: true, credits_used, remaining_credits: remaining, entry, credit_info }

@@ -8,7 +8,7 @@ use tower_sessions::Session;
 use super::{FREE, member, status};
 use crate::{
     domain::{
-        AccountId, Catalog, Period, Subscription,
+        Account, AccountId, Catalog, Period, Subscription,
         catalog::{ActionKey, Cost},
     },
     problem::Problem,
@@ -47,9 +47,8 @@ pub struct TokensUsed {
 pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Json<UsageAnswer>, Fault> {
     let user = member(&state, &session).await?;
     let now = state.clock.now();
-    let account = state.ledger.account(user.account).await?;
+    let (account, rows) = token_usage(&state, &state.catalog(), user.account).await?;
     let month = Period::around(account.standing().opened_at, now).ok_or(Problem::TimeOutOfRange)?;
-    let rows = token_usage(&state, &state.catalog(), user.account).await?;
     let current = account.current_subscription();
     Ok(Json(UsageAnswer {
         credits: account.available(now).get(),
@@ -64,15 +63,15 @@ pub async fn usage(State(state): State<AppState>, session: Session) -> Result<Js
     }))
 }
 
-/// What an account has run that is counted in tokens, by month.
+/// An account, and what it has run that is counted in tokens, by month.
 pub(super) async fn token_usage(
     state: &AppState,
     catalog: &Catalog,
     account: AccountId,
-) -> Result<Vec<MonthTally>, Error> {
-    let mut rows = state.ledger.usage(account, None, None, None, USAGE_ROWS_MAX).await?;
+) -> Result<(Account, Vec<MonthTally>), Error> {
+    let (account, mut rows) = state.ledger.usage(account, None, None, None, USAGE_ROWS_MAX).await?;
     rows.retain(|row| counts_tokens(catalog, row.tally.action.as_ref()));
-    Ok(rows)
+    Ok((account, rows))
 }
 
 pub(super) fn tokens<'a>(rows: impl IntoIterator<Item = &'a MonthTally>) -> i64 {
