@@ -16,5 +16,6 @@ mod killed;
 mod model;
 mod overload;
 mod place;
+mod renewals;
 mod set_back;
 mod wire;
