@@ -73,11 +73,17 @@
 //! 17. **Usage is counted with the entry:** how often each action was run, how many units of it, and the credits that it
 //!     took, in months that are counted from the account's opening as in rule 16.
 //!
+//! 18. **A purchase comes to what is known of its money.** Its credits come once, when what was agreed is paid. A share of
+//!     them goes back (rule 9) as large as that of the money, rounded down, and all of them with all of it: the greater of
+//!     what its refunds add up to and what its charge tells of refunds, without those that failed, and what disputes took
+//!     and have not returned. So neither the order in which it becomes known matters, nor how often it is told.
+//!
 //! # Reading order
 //!
 //! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
 //! with an [`Entry`] or a [`Refusal`]. [`replay`] keeps the books a second time, to check them. [`catalog`]
-//! says what actions cost and what is sold; [`level`] says when little is left, [`warning`] when to tell.
+//! says what actions cost and what is sold, [`purchase`] what becomes of what was bought; [`level`] says when little is
+//! left, [`warning`] when to tell.
 
 pub mod account;
 pub mod calendar;
@@ -96,6 +102,7 @@ pub mod moment;
 pub mod note;
 #[cfg(test)]
 mod properties;
+pub mod purchase;
 pub mod replay;
 pub mod subscription;
 #[cfg(test)]
@@ -118,6 +125,7 @@ pub use id::{AccountId, EntryId, ExternalId, HoldId, KeyId, LotId, LotNumber, Us
 pub use key::{Fingerprint, IdempotencyKey, KeyDigest};
 pub use level::Level;
 pub use lot::{Lot, LotState, Priority, Source};
+pub use purchase::PurchaseState;
 pub use replay::{Replay, Used, Violation};
 pub use subscription::{Period, Subscription, SubscriptionState, Terms};
 pub use usage::{Tally, Usage};

@@ -1,0 +1,281 @@
+//! What a purchase comes to (rule 18): how much of its money went back, how many of its credits go with it, and its state.
+//! Worked out anew from all that is known of it, so that neither the order of the news nor its repetition matters.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Amount, Credits};
+
+/// What is known of a purchase's money, in the smallest unit of its currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// `None`: nobody has paid yet.
+    pub paid: Option<i64>,
+    /// The payment did not come.
+    pub is_failed: bool,
+    /// It can't be paid any more.
+    pub is_expired: bool,
+    /// The greatest sum of refunds that its charge ever told.
+    pub refunded: i64,
+    pub refunds: Vec<Refunded>,
+    pub disputes: Vec<Disputed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    pub amount: i64,
+    /// The money is with us again, or never went.
+    pub is_failed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disputed {
+    pub amount: i64,
+    pub is_withdrawn: bool,
+    pub is_reinstated: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PurchaseState {
+    Pending,
+    Paid,
+    Failed,
+    Expired,
+    Refunded,
+    PartlyRefunded,
+    Disputed,
+}
+
+impl Facts {
+    /// How much went back, by refunds and disputes.
+    pub fn money_back(&self) -> i64 {
+        let sum = |is_failed| {
+            let of_kind = self.refunds.iter().filter(move |refund| refund.is_failed == is_failed);
+            of_kind.fold(0_i64, |sum, refund| sum.saturating_add(refund.amount))
+        };
+        // What the charge tells may be ahead of the refunds that are known, or behind them.
+        let refunded = sum(false).max(self.refunded.saturating_sub(sum(true)));
+        let lost = self.disputes.iter().filter(|dispute| dispute.is_lost());
+        let back = lost.fold(refunded, |sum, dispute| sum.saturating_add(dispute.amount));
+        back.clamp(0, self.paid.unwrap_or_default())
+    }
+
+    /// How many of these credits go with the money, rounded down; all of them go with all of it.
+    pub fn clawed(&self, credits: Amount) -> Credits {
+        let (back, paid) = (self.money_back(), self.paid.unwrap_or_default());
+        if back == 0 {
+            return Credits::ZERO;
+        }
+        let share = i128::from(credits.get()) * i128::from(back) / i128::from(paid);
+        let share = i64::try_from(share).ok().and_then(|share| Credits::try_from(share).ok());
+        share.unwrap_or(credits.credits())
+    }
+
+    pub fn state(&self) -> PurchaseState {
+        let back = self.money_back();
+        match self.paid {
+            Some(_) if self.disputes.iter().any(Disputed::is_lost) => PurchaseState::Disputed,
+            Some(paid) if back > 0 && back == paid => PurchaseState::Refunded,
+            Some(_) if back > 0 => PurchaseState::PartlyRefunded,
+            Some(_) => PurchaseState::Paid,
+            None if self.is_failed => PurchaseState::Failed,
+            None if self.is_expired => PurchaseState::Expired,
+            None => PurchaseState::Pending,
+        }
+    }
+}
+
+impl Disputed {
+    /// Whether its money is gone, for now or for good.
+    const fn is_lost(&self) -> bool {
+        self.is_withdrawn && !self.is_reinstated
+    }
+}
+
+impl PurchaseState {
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Paid,
+        Self::Failed,
+        Self::Expired,
+        Self::Refunded,
+        Self::PartlyRefunded,
+        Self::Disputed,
+    ];
+
+    /// The word for it in the database and in calls.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Refunded => "refunded",
+            Self::PartlyRefunded => "partly_refunded",
+            Self::Disputed => "disputed",
+        }
+    }
+
+    /// The state that this word stands for.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::testing::{amount, credits};
+
+    fn paid(paid: i64) -> Facts {
+        Facts { paid: Some(paid), ..Facts::default() }
+    }
+
+    fn refund(amount: i64) -> Refunded {
+        Refunded { amount, is_failed: false }
+    }
+
+    const WITHDRAWN: Disputed = Disputed { amount: 1_000, is_withdrawn: true, is_reinstated: false };
+
+    #[test]
+    fn partial_refunds_add_up_and_the_last_takes_the_rest() {
+        let mut facts = paid(1_000);
+        let taken = [333, 333, 334].map(|part| {
+            facts.refunds.push(refund(part));
+            facts.clawed(amount(1_000)).get()
+        });
+        assert_eq!(taken, [333, 666, 1_000]);
+        assert_eq!(facts.state(), PurchaseState::Refunded);
+        facts.refunds.pop();
+        assert_eq!(facts.state(), PurchaseState::PartlyRefunded);
+    }
+
+    #[test]
+    fn a_share_is_rounded_down_until_all_money_is_back() {
+        let of = |back| Facts { refunded: back, ..paid(1_000) }.clawed(amount(7)).get();
+        assert_eq!([of(0), of(1), of(142), of(143), of(999), of(1_000)], [0, 0, 0, 1, 6, 7]);
+        let most = Facts { refunded: 99_999_998, ..paid(99_999_999) };
+        assert_eq!(most.clawed(Amount::MAX).get(), 999_999_989_999);
+    }
+
+    #[test]
+    fn a_refund_counts_once_whether_the_charge_tells_it_or_the_refund_or_both() {
+        let (by_charge, mut by_both) = (Facts { refunded: 300, ..paid(1_000) }, paid(1_000));
+        by_both.refunds.push(refund(300));
+        assert_eq!((by_charge.money_back(), by_both.money_back()), (300, 300));
+        by_both.refunded = 300;
+        assert_eq!(by_both.money_back(), 300);
+    }
+
+    #[test]
+    fn a_refund_that_fails_gives_back_what_the_charge_told_of_it_too() {
+        let failed = Refunded { is_failed: true, ..refund(300) };
+        let facts = Facts { refunded: 300, refunds: vec![failed], ..paid(1_000) };
+        assert_eq!((facts.money_back(), facts.state()), (0, PurchaseState::Paid));
+        let and_another = Facts { refunds: vec![failed, refund(200)], ..facts };
+        assert_eq!(and_another.money_back(), 200);
+        let before_the_charge = Facts { refunded: 0, ..and_another };
+        assert_eq!(before_the_charge.money_back(), 200);
+    }
+
+    #[test]
+    fn a_dispute_takes_while_its_money_is_gone_and_together_with_refunds_no_more_than_was_paid() {
+        let mut facts = Facts { disputes: vec![WITHDRAWN], ..paid(1_000) };
+        assert_eq!((facts.money_back(), facts.state()), (1_000, PurchaseState::Disputed));
+        facts.refunds.push(refund(1_000));
+        assert_eq!(facts.clawed(amount(50)), credits(50));
+        facts.refunds.clear();
+        facts.disputes[0].is_reinstated = true;
+        assert_eq!((facts.money_back(), facts.state()), (0, PurchaseState::Paid));
+        let inquiry = Disputed { is_withdrawn: false, ..WITHDRAWN };
+        assert_eq!(Facts { disputes: vec![inquiry], ..paid(1_000) }.state(), PurchaseState::Paid);
+    }
+
+    #[test]
+    fn what_was_paid_is_neither_failed_nor_expired() {
+        let told = Facts { is_failed: true, is_expired: true, ..Facts::default() };
+        assert_eq!(told.state(), PurchaseState::Failed);
+        assert_eq!(Facts { is_failed: false, ..told.clone() }.state(), PurchaseState::Expired);
+        assert_eq!(Facts { paid: Some(1_000), ..told }.state(), PurchaseState::Paid);
+        assert_eq!(Facts::default().state(), PurchaseState::Pending);
+    }
+
+    #[test]
+    fn nothing_goes_back_of_what_nobody_has_paid() {
+        let facts = Facts { refunded: 500, disputes: vec![WITHDRAWN], ..Facts::default() };
+        assert_eq!((facts.money_back(), facts.clawed(amount(9))), (0, Credits::ZERO));
+        assert_eq!(facts.state(), PurchaseState::Pending);
+    }
+
+    #[test]
+    fn a_state_is_found_by_its_word() {
+        assert!(PurchaseState::ALL.iter().all(|state| PurchaseState::named(state.as_str()) == Some(*state)));
+        assert_eq!(PurchaseState::named("bought"), None);
+    }
+
+    fn refunds() -> impl Strategy<Value = Vec<Refunded>> {
+        let refund =
+            (0..2_000_i64, any::<bool>()).prop_map(|(amount, is_failed)| Refunded { amount, is_failed });
+        prop::collection::vec(refund, 0..5)
+    }
+
+    fn disputes() -> impl Strategy<Value = Vec<Disputed>> {
+        let dispute = (0..2_000_i64, any::<bool>(), any::<bool>());
+        let dispute = dispute.prop_map(|(amount, is_withdrawn, is_reinstated)| Disputed {
+            amount,
+            is_withdrawn,
+            is_reinstated,
+        });
+        prop::collection::vec(dispute, 0..3)
+    }
+
+    prop_compose! {
+        fn facts()(
+            paid in prop::option::of(1..2_000_i64),
+            is_failed in any::<bool>(),
+            is_expired in any::<bool>(),
+            refunded in 0..2_000_i64,
+            refunds in refunds(),
+            disputes in disputes(),
+        ) -> Facts {
+            Facts { paid, is_failed, is_expired, refunded, refunds, disputes }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_goes_back_than_came(facts in facts(), granted in 1..1_000_000_i64) {
+            let (back, paid) = (facts.money_back(), facts.paid.unwrap_or_default());
+            let clawed = facts.clawed(amount(granted)).get();
+            prop_assert!((0..=paid).contains(&back) && (0..=granted).contains(&clawed));
+            prop_assert_eq!(clawed == granted, back == paid && paid > 0);
+            prop_assert!(i128::from(clawed) * i128::from(paid) <= i128::from(granted) * i128::from(back));
+        }
+
+        #[test]
+        fn the_order_of_the_news_does_not_matter(facts in facts(), granted in 1..1_000_000_i64) {
+            let mut turned = facts.clone();
+            turned.refunds.reverse();
+            turned.disputes.reverse();
+            prop_assert_eq!(facts.clawed(amount(granted)), turned.clawed(amount(granted)));
+            prop_assert_eq!(facts.state(), turned.state());
+        }
+
+        #[test]
+        fn another_refund_never_gives_credits_back(facts in facts(), more in 0..2_000_i64) {
+            let mut after = facts.clone();
+            after.refunds.push(refund(more));
+            prop_assert!(after.clawed(amount(1_000)) >= facts.clawed(amount(1_000)));
+        }
+
+        #[test]
+        fn a_refund_that_failed_leaves_no_trace_in_the_end(facts in facts(), more in 0..2_000_i64) {
+            let told = Facts { refunded: 0, ..facts };
+            let mut after = told.clone();
+            after.refunds.push(Refunded { amount: more, is_failed: true });
+            prop_assert_eq!(after.money_back(), told.money_back());
+        }
+    }
+}
