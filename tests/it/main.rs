@@ -13,6 +13,7 @@ mod migration;
 mod outage;
 mod people;
 mod program;
+mod purchases;
 mod reference;
 mod spending;
 mod support;

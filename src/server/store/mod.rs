@@ -2,15 +2,21 @@
 //! open connection, the others the pool; all speak the words of the domain.
 
 pub mod api_keys;
+pub mod differences;
 pub mod embedded;
 pub mod job_lock;
 pub mod job_runs;
 pub mod ledger;
+pub mod payments;
 pub mod people;
 pub mod portal_sessions;
 pub mod profiles;
+pub mod purchases;
 pub mod sessions;
 pub mod signals;
+pub mod stripe_customers;
+pub mod stripe_events;
+pub mod stripe_subscriptions;
 pub mod test_clock;
 pub mod warnings;
 

@@ -1,0 +1,144 @@
+//! What Stripe tells of purchases and their money, written down as facts that only ever grow.
+//!
+//! A payment is locked before the purchase that it pays, and that before its account: so two events at once come one
+//! after the other, and never wait for each other. What is told of a payment before it is known what was bought with it
+//! waits there.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::{Applied, differ, money, name_of, settle};
+use crate::server::{
+    AppState, Error,
+    store::{
+        payments,
+        purchases::{self, Paid, Purchase, Told},
+        stripe_customers,
+    },
+    stripe::{Charge, Checkout, Dispute, Funds, Payment, Refund, RefundState},
+};
+
+pub async fn checkout(
+    state: &AppState,
+    conn: &mut PgConnection,
+    told_at: DateTime<Utc>,
+    checkout: &Checkout,
+) -> Result<Applied, Error> {
+    let Some(id) = checkout.purchase else { return Ok(Applied::ignored("it is of no purchase of ours")) };
+    if let Some(payment_intent) = &checkout.payment_intent {
+        payments::lock(conn, payment_intent).await?;
+    }
+    let Some(purchase) = purchases::lock(conn, id).await? else {
+        return Ok(Applied::ignored("there is no such purchase"));
+    };
+    if !is_of(state, conn, &purchase, checkout).await? {
+        return Ok(Applied::ignored("it is not the purchase’s session, or of another customer"));
+    }
+    let paid = match (checkout.payment, &checkout.total) {
+        (Payment::Paid, Some(total)) => {
+            Some(Paid { at: told_at, minor: total.minor, currency: total.currency.clone() })
+        }
+        (Payment::Paid, None) => {
+            return Err(Error::internal("a session was paid, and does not say how much"));
+        }
+        _ => None,
+    };
+    let when = |payment| (checkout.payment == payment).then_some(told_at);
+    let told = Told {
+        session: &checkout.id,
+        payment_intent: checkout.payment_intent.as_deref(),
+        subscription: checkout.subscription.as_deref(),
+        paid,
+        failed_at: when(Payment::Failed),
+        expired_at: when(Payment::Expired),
+    };
+    purchases::note(conn, id, &told).await?;
+    settle::purchase(state, conn, id).await
+}
+
+/// Whether a session is the one of its purchase, and its customer that of the account. What is paid all the same is for
+/// an admin to see to.
+async fn is_of(
+    state: &AppState,
+    conn: &mut PgConnection,
+    purchase: &Purchase,
+    checkout: &Checkout,
+) -> Result<bool, Error> {
+    let ours = stripe_customers::of(conn, purchase.account).await?;
+    let is_another = |known: &Option<String>, told: Option<&String>| {
+        known.as_ref().zip(told).is_some_and(|(known, told)| known != told)
+    };
+    let kind = if is_another(&purchase.session, Some(&checkout.id)) {
+        "another_session"
+    } else if is_another(&ours, checkout.customer.as_ref()) {
+        "another_customer"
+    } else {
+        return Ok(true);
+    };
+    if checkout.payment == Payment::Paid {
+        let total = checkout.total.as_ref();
+        let what = format!(
+            "session {} of customer {} paid {} for purchase {}",
+            checkout.id,
+            checkout.customer.as_deref().unwrap_or("unknown"),
+            total.map_or_else(|| "nothing".to_owned(), |total| money(total.minor, &total.currency)),
+            name_of(purchase.id),
+        );
+        differ(state, conn, kind, &checkout.id, what).await?;
+    }
+    Ok(false)
+}
+
+pub async fn charge(state: &AppState, conn: &mut PgConnection, charge: &Charge) -> Result<Applied, Error> {
+    let Some(payment_intent) = charge.payment_intent.as_deref().filter(|_| charge.is_paid) else {
+        return Ok(Applied::ignored("it is of no payment, or was not paid"));
+    };
+    payments::lock(conn, payment_intent).await?;
+    let charged = payments::Charged {
+        charge: &charge.id,
+        total: charge.total.minor,
+        currency: &charge.total.currency,
+        receipt_url: charge.receipt_url.as_deref(),
+        refunded: charge.refunded,
+    };
+    payments::note_charge(conn, payment_intent, &charged).await?;
+    settle::payment(state, conn, payment_intent).await
+}
+
+pub async fn refund(state: &AppState, conn: &mut PgConnection, refund: &Refund) -> Result<Applied, Error> {
+    let Some(payment_intent) = &refund.payment_intent else {
+        return Ok(Applied::ignored("it is of no payment"));
+    };
+    payments::lock(conn, payment_intent).await?;
+    let (state_word, rank) = match refund.state {
+        RefundState::Pending => ("pending", 0),
+        RefundState::RequiresAction => ("requires_action", 1),
+        RefundState::Succeeded => ("succeeded", 2),
+        RefundState::Failed => ("failed", 3),
+    };
+    let told = payments::Told { refund: &refund.id, amount: refund.total.minor, state: state_word, rank };
+    payments::note_refund(conn, payment_intent, &told).await?;
+    settle::payment(state, conn, payment_intent).await
+}
+
+pub async fn dispute(
+    state: &AppState,
+    conn: &mut PgConnection,
+    told_at: DateTime<Utc>,
+    dispute: &Dispute,
+) -> Result<Applied, Error> {
+    let Some(payment_intent) = &dispute.payment_intent else {
+        return Ok(Applied::ignored("it is of no payment"));
+    };
+    payments::lock(conn, payment_intent).await?;
+    let told = payments::Dispute {
+        id: &dispute.id,
+        amount: dispute.total.minor,
+        is_withdrawn: dispute.funds == Some(Funds::Withdrawn),
+        is_reinstated: dispute.funds == Some(Funds::Reinstated),
+        status: &dispute.status,
+        told_at,
+    };
+    payments::note_dispute(conn, payment_intent, &told).await?;
+    settle::payment(state, conn, payment_intent).await
+}

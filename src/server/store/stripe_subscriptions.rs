@@ -1,0 +1,261 @@
+//! Subscriptions as Stripe told of them, their paid invoices, and what the account's own subscription was told of that.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::corrupt;
+use crate::domain::{AccountId, catalog::PlanKey};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    pub id: String,
+    /// Whose, and of which plan; `None`: not known yet, or not ours.
+    pub terms: Option<(AccountId, PlanKey)>,
+    pub purchase: Option<Uuid>,
+    pub ends_with_period: bool,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub applied: Applied,
+}
+
+/// What the account's subscription was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    pub plan: Option<PlanKey>,
+    pub until: Option<DateTime<Utc>>,
+    pub end: Option<End>,
+    /// How many commands that took.
+    pub commands: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    WithPeriod,
+    AtOnce,
+}
+
+/// A period that was paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaidPeriod {
+    pub start: DateTime<Utc>,
+    pub end: DateTime<Utc>,
+    /// Whether it is the subscription's first.
+    pub is_first: bool,
+    pub paid: i64,
+}
+
+/// Keeps others who note something of the subscription waiting until the end of the transaction.
+pub async fn lock(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into stripe_subscriptions (id)
+         values ($1)
+         on conflict (id) do nothing",
+        id,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "select id
+         from stripe_subscriptions
+         where id = $1
+         for no key update",
+        id,
+    )
+    .fetch_one(conn)
+    .await
+    .map(drop)
+}
+
+/// Notes whose a subscription is, and of which plan, as of a moment. What was told later stays.
+pub async fn note_terms(
+    conn: &mut PgConnection,
+    id: &str,
+    (account, plan, purchase): (AccountId, &PlanKey, Option<Uuid>),
+    told_at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update stripe_subscriptions
+         set account_id = $2,
+             plan = $3,
+             purchase = coalesce($4, purchase),
+             terms_at = $5
+         where id = $1
+           and (terms_at is null or (terms_at, plan) < ($5, $3))",
+        id,
+        Uuid::from(account),
+        plan.as_str(),
+        purchase,
+        told_at,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// Notes how a subscription stands as of a moment. What was told later stays; an end is for good.
+pub async fn note_status(
+    conn: &mut PgConnection,
+    id: &str,
+    status: &str,
+    ends_with_period: bool,
+    ended_at: Option<DateTime<Utc>>,
+    told_at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update stripe_subscriptions
+         set ended_at = least(ended_at, $2)
+         where id = $1",
+        id,
+        ended_at,
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "update stripe_subscriptions
+         set status = $2,
+             ends_with_period = $3,
+             told_at = $4
+         where id = $1
+           and (told_at is null or (told_at, ends_with_period, status) < ($4, $3, $2))",
+        id,
+        status,
+        ends_with_period,
+        told_at,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+/// An invoice that was paid.
+#[derive(Debug)]
+pub struct Invoice<'a> {
+    pub id: &'a str,
+    pub subscription: &'a str,
+    /// `create` and `cycle` pay for periods.
+    pub reason: &'static str,
+    pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub paid: i64,
+    pub currency: &'a str,
+    pub payment_intent: Option<&'a str>,
+    pub hosted_url: Option<&'a str>,
+}
+
+/// Notes that an invoice was paid.
+pub async fn note_invoice(conn: &mut PgConnection, invoice: &Invoice<'_>) -> sqlx::Result<()> {
+    let (start, end) = invoice.period.unzip();
+    sqlx::query!(
+        "insert into stripe_invoices (id, subscription, reason, period_start, period_end, paid, currency,
+                                      payment_intent, hosted_url)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (id) do nothing",
+        invoice.id,
+        invoice.subscription,
+        invoice.reason,
+        start,
+        end,
+        invoice.paid,
+        invoice.currency,
+        invoice.payment_intent,
+        invoice.hosted_url,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
+pub async fn find(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Subscription>> {
+    let row = sqlx::query!(
+        "select id, account_id, plan, purchase, ends_with_period, ended_at, applied_plan, applied_until, applied_end,
+                commands
+         from stripe_subscriptions
+         where id = $1",
+        id,
+    );
+    let Some(row) = row.fetch_optional(conn).await? else { return Ok(None) };
+    let key = |plan: String| PlanKey::try_from(plan).map_err(corrupt);
+    let end = match row.applied_end.as_deref() {
+        None => None,
+        Some("with_period") => Some(End::WithPeriod),
+        Some("at_once") => Some(End::AtOnce),
+        Some(other) => return Err(corrupt(other)),
+    };
+    let terms = row.account_id.map(AccountId::from).zip(row.plan.map(key).transpose()?);
+    Ok(Some(Subscription {
+        id: row.id,
+        terms,
+        purchase: row.purchase,
+        ends_with_period: row.ends_with_period,
+        ended_at: row.ended_at,
+        applied: Applied {
+            plan: row.applied_plan.map(key).transpose()?,
+            until: row.applied_until,
+            end,
+            commands: row.commands,
+        },
+    }))
+}
+
+/// The paid periods of a subscription, in their order.
+pub async fn periods(conn: &mut PgConnection, id: &str) -> sqlx::Result<Vec<PaidPeriod>> {
+    sqlx::query_as!(
+        PaidPeriod,
+        r#"select period_start as "start!", period_end as "end!", reason = 'create' as "is_first!", paid
+           from stripe_invoices
+           where subscription = $1
+             and reason in ('create', 'cycle')
+             and period_end is not null
+           order by period_end, period_start"#,
+        id,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Whether another subscription of the account was begun later, or goes on.
+pub async fn has_another(
+    conn: &mut PgConnection,
+    account: AccountId,
+    id: &str,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select
+               from stripe_subscriptions
+               where account_id = $1
+                 and id <> $2
+                 and ended_at is null
+                 and applied_until > $3
+           ) as "exists!""#,
+        Uuid::from(account),
+        id,
+        now,
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Notes what the account's subscription was told.
+pub async fn settled(conn: &mut PgConnection, id: &str, applied: &Applied) -> sqlx::Result<()> {
+    let end = applied.end.map(|end| match end {
+        End::WithPeriod => "with_period",
+        End::AtOnce => "at_once",
+    });
+    sqlx::query!(
+        "update stripe_subscriptions
+         set applied_plan = $2,
+             applied_until = $3,
+             applied_end = $4,
+             commands = $5
+         where id = $1",
+        id,
+        applied.plan.as_ref().map(PlanKey::as_str),
+        applied.until,
+        end,
+        applied.commands,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,180 @@
+//! Subscriptions that are paid through Stripe: invoices in, periods out, in any order.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use scrip::{
+    domain::{AccountId, SubscriptionState, catalog::PlanKey},
+    server::stripe::{About, Event, Invoice, InvoiceReason, Subscribed, Subscription},
+};
+use sqlx::PgPool;
+
+use super::{Shop, event_at, usd};
+use crate::support::noon;
+
+fn days(days: i64) -> TimeDelta {
+    TimeDelta::days(days)
+}
+
+/// A subscription to Pro as Stripe has it. It began a month before `noon`.
+struct Told {
+    account: AccountId,
+    id: String,
+}
+
+impl Told {
+    async fn of_a_new_account(shop: &Shop) -> Self {
+        let account = shop.account().await;
+        Self { account, id: format!("sub_{account}") }
+    }
+
+    fn terms(&self, plan: &str) -> Option<Subscribed> {
+        let plan = PlanKey::try_from(plan.to_owned()).unwrap();
+        Some(Subscribed { account: self.account, plan, purchase: None })
+    }
+
+    fn subscription(&self, at: DateTime<Utc>, plan: &str, change: fn(&mut Subscription)) -> Event {
+        let mut told = Subscription {
+            id: self.id.clone(),
+            terms: self.terms(plan),
+            customer: None,
+            status: "active".to_owned(),
+            period_end: None,
+            ends_with_period: false,
+            ended_at: None,
+        };
+        change(&mut told);
+        event_at(at, "customer.subscription.updated", About::Subscription(told))
+    }
+
+    fn invoice(&self, reason: InvoiceReason, start: DateTime<Utc>, end: DateTime<Utc>) -> Event {
+        let invoice = Invoice {
+            id: format!("in_{}_{start}", self.id),
+            subscription: Some(self.id.clone()),
+            terms: self.terms("pro"),
+            reason,
+            is_paid: true,
+            paid: usd(2_000),
+            payment_intent: None,
+            period: Some((start, end)),
+            hosted_url: None,
+        };
+        event_at(start, "invoice.paid", About::Invoice(invoice))
+    }
+
+    fn first(&self) -> Event {
+        self.invoice(InvoiceReason::Create, noon() - days(31), noon())
+    }
+
+    fn second(&self) -> Event {
+        self.invoice(InvoiceReason::Cycle, noon(), noon() + days(30))
+    }
+
+    async fn end(&self, shop: &Shop) -> (i64, Option<SubscriptionState>, Option<DateTime<Utc>>) {
+        let account = shop.state.ledger.account(self.account).await.unwrap();
+        let current = account.current_subscription();
+        let state = current.map(|current| current.state(shop.clock.now()));
+        (account.balance().get(), state, current.map(|current| current.period.end))
+    }
+}
+
+/// Tells what `events` makes of a new account, each event twice, in many orders; returns the distinct ends.
+async fn ends(
+    shop: &Shop,
+    events: fn(&Told) -> Vec<Event>,
+) -> Vec<(i64, Option<SubscriptionState>, Option<DateTime<Utc>>)> {
+    let told = (0..80).map(async |seed| {
+        let told = Told::of_a_new_account(shop).await;
+        let mut events: Vec<Event> =
+            events(&told).into_iter().flat_map(|event| [event.clone(), event]).collect();
+        events.shuffle(&mut StdRng::seed_from_u64(seed));
+        shop.tell_all(&events).await;
+        told.end(shop).await
+    });
+    let mut ends: Vec<_> = stream::iter(told).buffer_unordered(8).collect().await;
+    ends.dedup();
+    ends
+}
+
+#[sqlx::test]
+async fn in_any_order_a_subscription_that_was_paid_twice_is_in_its_second_period(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let events = |told: &Told| {
+        let begun = noon() - days(31);
+        vec![
+            told.subscription(begun, "pro", |told| told.status = "incomplete".to_owned()),
+            told.first(),
+            told.subscription(begun + days(1), "pro", |_| {}),
+            told.second(),
+        ]
+    };
+    // What Stripe calls noon of the 21st, thirty days on.
+    let end = (100, Some(SubscriptionState::Active), Some(noon() + days(30)));
+    assert_eq!(ends(&shop, events).await, [end]);
+    shop.check().await;
+}
+
+#[sqlx::test]
+async fn in_any_order_one_that_is_not_to_go_on_is_canceled_and_one_that_was_deleted_is_over(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let canceled = |told: &Told| {
+        let at = noon() - days(31);
+        let cancel = told.subscription(at + days(2), "pro", |told| told.ends_with_period = true);
+        vec![told.subscription(at, "pro", |_| {}), told.first(), told.second(), cancel]
+    };
+    let end = (100, Some(SubscriptionState::Canceled), Some(noon() + days(30)));
+    assert_eq!(ends(&shop, canceled).await, [end]);
+    let deleted = |told: &Told| {
+        let at = noon() - days(31);
+        let cancel = told.subscription(at + days(2), "pro", |told| told.ends_with_period = true);
+        let delete = told.subscription(at + days(3), "pro", |told| {
+            told.status = "canceled".to_owned();
+            told.ended_at = Some(noon());
+        });
+        vec![told.subscription(at, "pro", |_| {}), told.first(), told.second(), cancel, delete]
+    };
+    assert_eq!(ends(&shop, deleted).await, [(0, None, None)]);
+    shop.check().await;
+}
+
+#[sqlx::test]
+async fn one_that_is_resumed_goes_on_and_a_larger_plan_brings_the_difference_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let cancel = told.subscription(noon() + days(1), "pro", |told| told.ends_with_period = true);
+    let resume = told.subscription(noon() + days(2), "pro", |_| {});
+    shop.tell_all(&[told.second(), cancel.clone(), resume, cancel]).await;
+    assert_eq!(told.end(&shop).await.1, Some(SubscriptionState::Active), "the cancellation was told late");
+    let larger = told.subscription(noon() + days(3), "studio", |_| {});
+    let update = told.invoice(InvoiceReason::Update, noon() + days(3), noon() + days(30));
+    shop.tell_all(&[larger.clone(), update, larger]).await;
+    assert_eq!(told.end(&shop).await.0, 300);
+    shop.check().await;
+}
+
+#[sqlx::test]
+async fn a_trial_counts_its_months_from_its_end_and_costs_nothing(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let trial_end = noon() + days(14);
+    let mut trial = told.invoice(InvoiceReason::Create, noon(), trial_end);
+    if let About::Invoice(invoice) = &mut trial.about {
+        invoice.paid = usd(0);
+    }
+    shop.tell(&trial).await.unwrap();
+    assert_eq!(told.end(&shop).await, (100, Some(SubscriptionState::Active), Some(trial_end)));
+    shop.clock.set(trial_end);
+    shop.tell(&told.invoice(InvoiceReason::Cycle, trial_end, trial_end + days(31))).await.unwrap();
+    assert_eq!(told.end(&shop).await.1, Some(SubscriptionState::Active));
+}
+
+#[sqlx::test]
+async fn the_end_of_an_old_subscription_does_not_end_the_one_that_took_its_place(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let old = Told::of_a_new_account(&shop).await;
+    let new = Told { account: old.account, id: "sub_new".to_owned() };
+    shop.tell_all(&[old.second(), new.second()]).await;
+    let delete = old.subscription(noon() + days(1), "pro", |told| told.ended_at = Some(noon()));
+    shop.tell(&delete).await.unwrap();
+    assert_eq!(new.end(&shop).await.1, Some(SubscriptionState::Active));
+}
