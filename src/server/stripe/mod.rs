@@ -4,6 +4,11 @@
 //! Ids are Stripe's own (`cs_…`, `pi_…`, `re_…`), kept as they come. Amounts are whole numbers of a currency's smallest
 //! unit; currencies are three small letters, which need not be among those that a catalog may name.
 
+pub mod event;
+mod fields;
+mod objects;
+pub mod signature;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
