@@ -234,6 +234,15 @@ fn the_store_knows_the_domain_and_nothing_above_it() {
 }
 
 #[test]
+fn stripe_is_known_in_one_room_alone() {
+    let crates =
+        ["stripe::Client", "stripe_billing", "stripe_checkout", "stripe_core", "stripe_types", "miniserde"];
+    forbid("src/", &["src/server/stripe/"], &crates);
+    // And what is said to be from it is believed only after a look at the signature.
+    forbid("src/server/stripe", &["src/server/stripe/sandbox"], &["crate::server::store", "sqlx"]);
+}
+
+#[test]
 fn the_server_does_not_know_its_pages() {
     forbid("src/server", &[], &["crate::web", "crate::router"]);
 }

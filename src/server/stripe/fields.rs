@@ -153,7 +153,8 @@ impl From<Moment> for DateTime<Utc> {
 impl Link {
     pub fn into_address(self) -> Option<String> {
         let is_web = self.0.starts_with("https://") || self.0.starts_with("http://");
-        let is_right = is_web && self.0.len() <= LINK_BYTES_MAX && self.0.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_right =
+            is_web && self.0.len() <= LINK_BYTES_MAX && self.0.bytes().all(|byte| byte.is_ascii_graphic());
         is_right.then_some(self.0)
     }
 }

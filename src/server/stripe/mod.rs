@@ -4,14 +4,28 @@
 //! Ids are Stripe's own (`cs_…`, `pi_…`, `re_…`), kept as they come. Amounts are whole numbers of a currency's smallest
 //! unit; currencies are three small letters, which need not be among those that a catalog may name.
 
+mod checkout;
+mod client;
+mod error;
 pub mod event;
 mod fields;
 mod objects;
+mod settings;
 pub mod signature;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use self::{
+    checkout::{Item, NewCheckout, OffSession},
+    client::{Page, Stripe},
+    error::Error,
+    settings::{NotSettings, SANDBOX_KEY, Settings},
+    subscriptions::NewPlan,
+};
 use crate::domain::{AccountId, catalog::PlanKey};
 
 /// Something that happened at Stripe.

@@ -241,8 +241,10 @@ impl From<SubscriptionObject> for Subscription {
 impl From<InvoiceObject> for Invoice {
     fn from(invoice: InvoiceObject) -> Self {
         let period = invoice.period();
-        let of_line = invoice.lines.data.into_iter().find(|line| line.is_of_period()).and_then(|line| line.metadata);
-        let details = [invoice.parent.and_then(|parent| parent.subscription_details), invoice.subscription_details];
+        let of_line =
+            invoice.lines.data.into_iter().find(|line| line.is_of_period()).and_then(|line| line.metadata);
+        let details =
+            [invoice.parent.and_then(|parent| parent.subscription_details), invoice.subscription_details];
         let (mut subscription, mut terms) = (invoice.subscription.map(Into::into), None);
         for details in details.into_iter().flatten() {
             subscription = subscription.or(details.subscription.map(Into::into));
@@ -286,7 +288,8 @@ impl Line {
         match &self.parent {
             Some(parent) => {
                 let details = parent.subscription_item_details.as_ref();
-                is(&parent.r#type, "subscription_item_details") && details.is_none_or(|details| !details.proration)
+                is(&parent.r#type, "subscription_item_details")
+                    && details.is_none_or(|details| !details.proration)
             }
             None => is(&self.r#type, "subscription") && !self.proration,
         }
