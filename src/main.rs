@@ -173,8 +173,8 @@ async fn listen(mut config: Config) -> Result<(TcpListener, Config), Box<dyn Err
     let listener = TcpListener::bind(wanted).await.map_err(|error| {
         format!("can't listen on {wanted} ({error}); set LEPTOS_SITE_ADDR to another address, such as 127.0.0.1:3005")
     })?;
-    let address = listener.local_addr()?;
-    config.base_url.get_or_insert_with(|| format!("http://{address}"));
+    // Where a free port was asked for, it is known only now.
+    config.leptos.site_addr = listener.local_addr()?;
     Ok((listener, config))
 }
 

@@ -10,6 +10,8 @@ use leptos::config::{LeptosOptions, get_configuration};
 use sqlx::postgres::PgConnectOptions;
 use thiserror::Error;
 
+use super::stripe::{NotSettings, Settings};
+
 const CATALOG_DEFAULT: &str = "catalogs/video.toml";
 const DATA_DIR_DEFAULT: &str = "./data";
 
@@ -32,6 +34,7 @@ pub struct Config {
     pub return_origins: Vec<String>,
     /// Whether no real money is about: then time can be set.
     pub is_sandbox: bool,
+    pub stripe: Settings,
     /// Whether every request comes through a proxy of ours, which appends to `X-Forwarded-For` whom it
     /// speaks for. Believed without one, anybody could claim to be anywhere.
     pub behind_proxy: bool,
@@ -48,6 +51,8 @@ pub enum ConfigError {
         "SCRIP_RETURN_ORIGINS names origins such as https://app.example.com, with commas between, not “{0}”"
     )]
     ReturnOrigins(String),
+    #[error(transparent)]
+    Stripe(#[from] NotSettings),
     #[error("SCRIP_BEHIND_PROXY is true or false, not “{0}”")]
     BehindProxy(String),
     #[error(
@@ -79,14 +84,20 @@ impl Config {
                 _ => Err(ConfigError::ReturnOrigins(origin.to_owned())),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let is_sandbox = env::var("STRIPE_SECRET_KEY").unwrap_or_default().is_empty();
+        let set = |variable| env::var(variable).unwrap_or_default();
+        let stripe = Settings::read(
+            &set("STRIPE_SECRET_KEY"),
+            &set("STRIPE_WEBHOOK_SECRET"),
+            &set("STRIPE_API_BASE"),
+        )?;
+        let is_sandbox = stripe.is_sandbox();
         let behind_proxy = match env::var("SCRIP_BEHIND_PROXY").as_deref() {
             Ok("true" | "1") => true,
             Ok("false" | "0") | Err(_) => false,
             Ok(other) => return Err(ConfigError::BehindProxy(other.to_owned())),
         };
         let catalog = path("SCRIP_CATALOG", CATALOG_DEFAULT);
-        Ok(Self { database, catalog, base_url, return_origins, is_sandbox, behind_proxy, leptos })
+        Ok(Self { database, catalog, base_url, return_origins, is_sandbox, stripe, behind_proxy, leptos })
     }
 
     /// Whether cookies are kept to https.

@@ -13,6 +13,7 @@ use super::{
     config::Config,
     ledger::{Changed, Ledger},
     notify::Live,
+    stripe::{Stripe, signature::Secrets},
 };
 use crate::{
     domain::{Catalog, Refusal},
@@ -38,6 +39,8 @@ pub struct Parts {
     pub base_url: String,
     pub return_origins: Vec<String>,
     pub is_sandbox: bool,
+    pub stripe: Stripe,
+    pub stripe_secrets: Secrets,
     pub behind_proxy: bool,
     /// Where the pages find their browser part.
     pub leptos: LeptosOptions,
@@ -77,6 +80,8 @@ impl AppState {
             base_url: config.base_url.clone().unwrap_or_else(listens_on),
             return_origins: config.return_origins.clone(),
             is_sandbox: config.is_sandbox,
+            stripe: Stripe::new(&config.stripe, config.leptos.site_addr),
+            stripe_secrets: stripe_secrets(config),
             behind_proxy: config.behind_proxy,
             leptos: config.leptos.clone(),
             pool,
@@ -87,4 +92,9 @@ impl AppState {
             auth,
         })))
     }
+}
+
+/// What Stripe signs with, where that is known from the start.
+fn stripe_secrets(config: &Config) -> Secrets {
+    config.stripe.secrets.clone()
 }

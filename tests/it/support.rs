@@ -17,6 +17,7 @@ use scrip::{
         clock::Clock,
         config::{Config, Database},
         store::people::Role,
+        stripe::Settings,
     },
 };
 use sqlx::PgPool;
@@ -60,7 +61,8 @@ impl App {
     /// One that is no sandbox.
     pub async fn start_live(pool: PgPool) -> Self {
         let return_origins = vec!["https://app.example.com".to_owned()];
-        let live = Config { is_sandbox: false, return_origins, ..config() };
+        let stripe = Settings::read("sk_test_1", "whsec_1", "http://127.0.0.1:1").unwrap();
+        let live = Config { is_sandbox: false, stripe, return_origins, ..config() };
         let catalog = catalog::parse(CATALOG).unwrap();
         Self::serve(AppState::new(pool, Clock::default(), catalog, &live).await.unwrap()).await
     }
@@ -116,6 +118,7 @@ fn config() -> Config {
         base_url: None,
         return_origins: Vec::new(),
         is_sandbox: true,
+        stripe: Settings::default(),
         behind_proxy: false,
         leptos: LeptosOptions::builder().output_name("scrip").build(),
     }
