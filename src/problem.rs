@@ -146,6 +146,22 @@ pub enum Problem {
     #[error("A trial is for who begins, and once for each plan. Nothing was done.")]
     TrialUsed,
 
+    // What is bought for money.
+    #[error("There is no such pack.")]
+    UnknownPack,
+    #[error("There is no such purchase.")]
+    UnknownPurchase,
+    #[error("This plan costs nothing, so it can’t be bought.")]
+    NotForSale,
+    #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most))]
+    TooManyPurchases { most: i64 },
+    #[error("Of this purchase, that amount can’t be refunded.")]
+    NotRefundable,
+    #[error(
+        "The payment page can’t be reached right now. Try again in a moment: what was sent twice is done once."
+    )]
+    PaymentsUnavailable,
+
     // What is nobody's fault, or our own.
     #[error(
         "Your browser can’t reach us. Check the connection and try again: what was sent twice is done once."
@@ -237,6 +253,13 @@ impl Problem {
                 // No call claws back.
                 | Self::ClawbackTooLarge { .. }
                 | Self::ClawbackUnchanged { .. }
+                // No call buys or refunds for money yet.
+                | Self::UnknownPack
+                | Self::UnknownPurchase
+                | Self::NotForSale
+                | Self::TooManyPurchases { .. }
+                | Self::NotRefundable
+                | Self::PaymentsUnavailable
         )
     }
 
@@ -268,6 +291,8 @@ impl Problem {
             | Self::UnknownSpend
             | Self::UnknownPlan
             | Self::NotSubscribed
+            | Self::UnknownPack
+            | Self::UnknownPurchase
             | Self::UnknownLot => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -282,6 +307,7 @@ impl Problem {
             | Self::LotEmpty
             | Self::ClawbackUnchanged { .. }
             | Self::TrialUsed
+            | Self::TooManyPurchases { .. }
             | Self::SubscriptionUnchanged => 409,
             Self::LinkUsed => 410,
             Self::TooLarge => 413,
@@ -297,6 +323,8 @@ impl Problem {
             | Self::RefundTooLarge { .. }
             | Self::NoTrial
             | Self::NothingToPay
+            | Self::NotForSale
+            | Self::NotRefundable
             | Self::ClawbackTooLarge { .. }
             | Self::TimeOutOfRange
             | Self::BalanceTooLarge => 422,
@@ -305,7 +333,7 @@ impl Problem {
             | Self::TooManyRequests { .. }
             | Self::FairUse { .. } => 429,
             Self::Internal { .. } => 500,
-            Self::Unavailable | Self::Overloaded | Self::Offline => 503,
+            Self::Unavailable | Self::Overloaded | Self::Offline | Self::PaymentsUnavailable => 503,
         }
     }
 
@@ -315,7 +343,7 @@ impl Problem {
             Self::TooManyAttempts { retry_after_secs }
             | Self::TooManyRequests { retry_after_secs }
             | Self::FairUse { retry_after_secs } => Some(*retry_after_secs),
-            Self::Unavailable | Self::Overloaded => Some(1),
+            Self::Unavailable | Self::Overloaded | Self::PaymentsUnavailable => Some(1),
             _ => None,
         }
     }

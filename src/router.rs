@@ -33,7 +33,7 @@ use crate::{
         auth::DatabaseSessions,
         caller::status_of,
         clock::Clock,
-        layers,
+        layers, purchases,
         store::{self, api_keys::Scope},
     },
     web::app::shell,
@@ -126,6 +126,9 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/{*rest}", any(no_such_call));
 
+    // Stripe, which signs what it sends
+    let stripe = Router::new().route("/webhooks/stripe", post(purchases::webhook::take_in));
+
     // Developers: a page to read, made of the description above
     let reference = Router::new().route("/docs/api", get(reference::serve));
 
@@ -163,6 +166,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         // The files lie compressed beside themselves, where the build made them for others.
         .layer(CompressionLayer::new())
         .merge(hosts)
+        .merge(stripe)
         .merge(files)
         .merge(probes)
         .layer(

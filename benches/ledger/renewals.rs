@@ -15,6 +15,7 @@ use scrip::server::{
     config::{Config, Database},
     jobs::{Schedule, Settle},
     store::{connect, migrate},
+    stripe::Settings,
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -110,6 +111,7 @@ fn config() -> Config {
         base_url: None,
         return_origins: Vec::new(),
         is_sandbox: true,
+        stripe: Settings::default(),
         behind_proxy: false,
         leptos: LeptosOptions::builder().output_name("scrip").build(),
     }

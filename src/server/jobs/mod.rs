@@ -5,8 +5,11 @@
 //! on there being only one: what a job does twice it does once. `schedule` says whose turn it is, and does one step of
 //! one job at a time; `run` here is the only thing that sleeps. `record` keeps what came of it, `overview` shows it.
 
+mod inbox;
 mod overview;
+pub mod pending;
 mod prune;
+mod reconcile;
 mod record;
 mod schedule;
 mod settle;
@@ -22,8 +25,11 @@ use tokio::{
 };
 
 pub use self::{
+    inbox::Inbox,
     overview::{Overview, overview},
+    pending::Pending,
     prune::Prune,
+    reconcile::Reconcile,
     schedule::Schedule,
     settle::{Settle, settle_all},
     warn::Warn,
@@ -57,7 +63,14 @@ pub trait Job: Send {
 
 /// All jobs that there are.
 pub fn all() -> Vec<Box<dyn Job>> {
-    vec![Box::new(Settle::default()), Box::new(Warn::default()), Box::new(Prune)]
+    vec![
+        Box::new(Settle::default()),
+        Box::new(Warn::default()),
+        Box::new(Inbox),
+        Box::new(Pending),
+        Box::new(Reconcile::default()),
+        Box::new(Prune),
+    ]
 }
 
 /// Does the jobs, whenever this is the process whose turn it is, until the program is asked to stop. A step that is under

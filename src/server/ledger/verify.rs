@@ -1,5 +1,5 @@
 //! Checking the books: every entry of every account is read again, and what is kept of the account is compared
-//! with what they make of it (invariants 1 to 9 of ARCHITECTURE.md). All on one snapshot, beside a running
+//! with what they make of it (invariants 1 to 10 of ARCHITECTURE.md). All on one snapshot, beside a running
 //! server, in memory that grows with the lots of single accounts but not with the ledger.
 
 use std::{
@@ -16,6 +16,7 @@ use crate::{
     server::store::{
         self,
         ledger::{self as tables, Bucket, Buckets, Found, Kept, Line},
+        purchases,
     },
     text::hexadecimal,
 };
@@ -61,7 +62,7 @@ impl fmt::Display for Report {
 }
 
 /// What a report says was checked, in the order of ARCHITECTURE.md's invariants.
-const CHECKED: [&str; 9] = [
+const CHECKED: [&str; 10] = [
     "1 each entry takes up where the one before it ended, and versions have no gaps",
     "2 what moved in a lot is what was granted, less what remains, is held, spent and lost",
     "3 an account has what its lots have, and holds what its holds do",
@@ -71,6 +72,7 @@ const CHECKED: [&str; 9] = [
     "7 nothing was spent from a lot that was not active",
     "8 the chain of hashes holds",
     "9 subscriptions and the usage that was counted are what their entries make of them",
+    "10 each purchase that was paid as agreed has brought its credits once",
 ];
 
 fn counted(count: u64, one: &str, many: &str) -> String {
@@ -113,6 +115,13 @@ pub async fn verify(
                 report.tell(account, version, "it is in a bucket where nobody looks for it");
             }
         }
+    }
+    for (account, purchase) in purchases::without_grant(&mut snapshot, only).await? {
+        report.tell(
+            account,
+            None,
+            format_args!("purchase {purchase} was paid, and has not one lot of its own"),
+        );
     }
     snapshot.commit().await?;
     Ok(report)

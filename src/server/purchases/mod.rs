@@ -1,18 +1,32 @@
 //! What was bought: from the first click to what became of the money. What Stripe tells is written down as facts, and the
 //! account is given what follows from all of them (rule 18), so that news may come twice, late and in any order.
 //!
-//! `facts` writes down what an event tells, `settle` and `subscribed` work out what follows, `inbox` takes in events.
+//! `start` begins a purchase, `till` is what is asked of Stripe for it. `inbox` takes in events, which come by `webhook`;
+//! `facts` writes down what they tell, `settle` and `subscribed` work out what follows. `refunds` are those that admins
+//! start, `reconcile` compares Stripe's books with ours.
 
 mod facts;
+pub mod inbox;
+pub mod reconcile;
+pub mod refunds;
 mod settle;
+pub mod start;
 mod subscribed;
+mod till;
+pub mod webhook;
 
-use sqlx::PgConnection;
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
+
+pub use self::till::{Part, Till};
 
 use super::{
     AppState, Error,
-    store::differences::{self, Difference},
+    store::{
+        differences::{self, Difference},
+        purchases::{self, Purchase},
+    },
     stripe::{About, Event},
 };
 use crate::domain::AccountId;
@@ -29,15 +43,45 @@ pub struct Applied {
 /// Writes down what an event tells, and does what follows from it, in the caller's transaction. How often and in which
 /// order events are applied does not matter.
 pub async fn apply(state: &AppState, conn: &mut PgConnection, event: &Event) -> Result<Applied, Error> {
-    match &event.about {
-        About::Checkout(checkout) => facts::checkout(state, conn, event.created, checkout).await,
+    learn(state, conn, event.created, &event.about).await
+}
+
+/// The same with what was true at a moment, however it became known.
+async fn learn(
+    state: &AppState,
+    conn: &mut PgConnection,
+    at: DateTime<Utc>,
+    about: &About,
+) -> Result<Applied, Error> {
+    match about {
+        About::Checkout(checkout) => facts::checkout(state, conn, at, checkout).await,
         About::Charge(charge) => facts::charge(state, conn, charge).await,
         About::Refund(refund) => facts::refund(state, conn, refund).await,
-        About::Dispute(dispute) => facts::dispute(state, conn, event.created, dispute).await,
-        About::Subscription(told) => subscribed::status(state, conn, event.created, told).await,
-        About::Invoice(invoice) => subscribed::invoice(state, conn, event.created, invoice).await,
+        About::Dispute(dispute) => facts::dispute(state, conn, at, dispute).await,
+        About::Subscription(told) => subscribed::status(state, conn, at, told).await,
+        About::Invoice(invoice) => subscribed::invoice(state, conn, at, invoice).await,
         About::Other => Ok(Applied::ignored("nothing follows from events of this kind")),
     }
+}
+
+/// The same with what Stripe has just answered, in a transaction of its own.
+async fn learn_alone(state: &AppState, about: About) -> Result<(), Error> {
+    let mut conn = state.pool.acquire().await?;
+    let mut transaction = conn.begin().await?;
+    let applied = learn(state, &mut transaction, state.clock.now(), &about).await?;
+    transaction.commit().await?;
+    state.ledger.changed().note(applied.account.into_iter());
+    Ok(())
+}
+
+/// Gives up a purchase of which it is not known whether Stripe was ever asked for its page: nobody was sent there, and
+/// the page is closed by now.
+pub async fn give_up_unsent(state: &AppState, purchase: &Purchase) -> Result<(), Error> {
+    let mut conn = state.pool.acquire().await?;
+    let mut transaction = conn.begin().await?;
+    purchases::expire_unsent(&mut transaction, purchase.id, state.clock.now()).await?;
+    settle::purchase(state, &mut transaction, purchase.id).await?;
+    Ok(transaction.commit().await?)
 }
 
 impl Applied {

@@ -12,6 +12,8 @@ pub mod people;
 pub mod portal_sessions;
 pub mod profiles;
 pub mod purchases;
+pub mod reconciled;
+pub mod refunds_asked;
 pub mod sessions;
 pub mod signals;
 pub mod stripe_customers;

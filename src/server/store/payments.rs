@@ -172,3 +172,21 @@ pub async fn receipt_url(conn: &mut PgConnection, payment_intent: &str) -> sqlx:
     );
     Ok(url.fetch_optional(conn).await?.flatten())
 }
+
+/// Whether a payment is for a purchase, or for a subscription's invoice.
+pub async fn is_for_something(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select
+               from purchases
+               where payment_intent = $1
+           ) or exists (
+               select
+               from stripe_invoices
+               where payment_intent = $1
+           ) as "is_known!""#,
+        payment_intent,
+    )
+    .fetch_one(conn)
+    .await
+}

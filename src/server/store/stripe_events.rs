@@ -88,7 +88,12 @@ pub async fn end(
 }
 
 /// Notes that an event could not be applied, and when that is tried again.
-pub async fn fail(pool: &PgPool, id: &str, error: &str, next_at: Option<DateTime<Utc>>) -> sqlx::Result<()> {
+pub async fn fail(
+    conn: &mut PgConnection,
+    id: &str,
+    error: &str,
+    next_at: Option<DateTime<Utc>>,
+) -> sqlx::Result<()> {
     sqlx::query!(
         "update stripe_events
          set state = 'failed',
@@ -101,7 +106,7 @@ pub async fn fail(pool: &PgPool, id: &str, error: &str, next_at: Option<DateTime
         error,
         next_at,
     )
-    .execute(pool)
+    .execute(conn)
     .await
     .map(drop)
 }

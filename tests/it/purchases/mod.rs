@@ -1,7 +1,12 @@
 //! Purchases: what Stripe tells in, credits out. Without a network: events are made here.
 
+mod counter;
+mod inbox;
 mod money;
 mod orders;
+mod reconciled;
+mod refunding;
+mod starts;
 mod subscribed;
 
 use chrono::{DateTime, Utc};

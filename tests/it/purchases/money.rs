@@ -168,6 +168,24 @@ async fn an_event_that_fails_half_way_leaves_nothing_and_succeeds_when_it_is_tri
     shop.check().await;
 }
 
+#[sqlx::test]
+async fn verify_finds_a_paid_purchase_that_has_no_lot_of_its_own(pool: PgPool) {
+    let shop = Shop::open(pool.clone()).await;
+    let started = shop.started().await;
+    shop.tell(&started.paid()).await.unwrap();
+    shop.check().await;
+    for harm in ["update purchases set lot = 7", "update purchases set lot = null"] {
+        sqlx::raw_sql(harm).execute(&pool).await.unwrap();
+        for only in [None, Some(started.account)] {
+            let report = scrip::server::ledger::verify::verify(&pool, only, |_, _| {}).await.unwrap();
+            assert!(
+                report.violations == 1 && report.to_string().contains("has not one lot"),
+                "{harm}: {report}"
+            );
+        }
+    }
+}
+
 /// Makes the database refuse a purchase's credits once, when its grant is written already.
 pub async fn refuse_once(pool: &PgPool) {
     let refuse = "

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use self::{
-    settling::{Told, ask_again, id_of_payment, lock, note, settled, to_ask},
+    settling::{Told, ask_again, expire_unsent, id_of_payment, lock, note, settled, to_ask, without_grant},
     starting::{count_pending, insert, lock_starts, note_session, of_attempt},
 };
 use super::corrupt;
@@ -54,12 +54,7 @@ pub struct Purchase {
 /// What was bought, as it was agreed, whatever the catalog says by now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    Pack {
-        key: PackKey,
-        credits: Amount,
-        expires_days: Option<u16>,
-        priority: Priority,
-    },
+    Pack { key: PackKey, credits: Amount, expires_days: Option<u16>, priority: Priority },
     Plan { key: PlanKey, interval: Interval, trial_days: Option<u16> },
 }
 

@@ -5,6 +5,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Paid, Purchase, find, of_ids};
+use crate::domain::AccountId;
 
 /// What a Checkout Session tells of its purchase.
 #[derive(Debug)]
@@ -71,6 +72,21 @@ pub async fn note(conn: &mut PgConnection, id: Uuid, told: &Told<'_>) -> sqlx::R
     .map(drop)
 }
 
+/// Notes that a purchase that has no page can't be paid any more.
+pub async fn expire_unsent(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update purchases
+         set expired_at = least(expired_at, $2)
+         where id = $1
+           and session is null",
+        id,
+        now,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Notes what came of the facts. Of what is over Stripe is not asked any more.
 pub async fn settled(conn: &mut PgConnection, purchase: &Purchase) -> sqlx::Result<()> {
     sqlx::query!(
@@ -122,4 +138,36 @@ pub async fn ask_again(pool: &PgPool, id: Uuid, ask_at: Option<DateTime<Utc>>) -
     .execute(pool)
     .await
     .map(drop)
+}
+
+/// Purchases that were paid as agreed, and do not have exactly one lot of as many credits to themselves.
+pub async fn without_grant(
+    conn: &mut PgConnection,
+    only: Option<AccountId>,
+) -> sqlx::Result<Vec<(AccountId, Uuid)>> {
+    let rows = sqlx::query!(
+        r#"select paid.account_id as "account_id!", paid.id as "id!"
+           from (
+               select purchases.*,
+                      get_byte(uuid_send(account_id), 15) & (buckets - 1) as bucket,
+                      count(*) over (partition by account_id, lot) as of_lot
+               from purchases
+               cross join ledger_layout
+               where pack is not null
+                 and paid = price
+                 and paid_currency = currency
+                 and ($1::uuid is null or account_id = $1)
+           ) as paid
+           left join lots
+             on lots.bucket = paid.bucket
+            and lots.account_id = paid.account_id
+            and lots.number = paid.lot
+           where lots.granted is distinct from paid.credits
+              or lots.source is distinct from 'pack'
+              or paid.of_lot > 1
+           order by paid.account_id, paid.id"#,
+        only.map(Uuid::from),
+    );
+    let rows = rows.fetch_all(conn).await?;
+    Ok(rows.into_iter().map(|row| (row.account_id.into(), row.id)).collect())
 }

@@ -1,0 +1,220 @@
+//! How a purchase begins, and what is asked about one that is not paid yet. It is noted before Stripe hears of it, and
+//! every request to Stripe has a key made of it: so a second click, or another attempt after a crash, goes on where the
+//! first one was.
+
+use chrono::TimeDelta;
+use sqlx::Connection;
+use uuid::Uuid;
+
+use super::{Till, learn_alone};
+use crate::{
+    domain::{
+        AccountId, Catalog, Credits, IdempotencyKey, PurchaseState,
+        catalog::{Pack, Plan, Price},
+    },
+    problem::Problem,
+    server::{
+        AppState, Error,
+        clock::Clock,
+        portal::RETURN_URL_BYTES_MAX,
+        store::{
+            purchases::{self, Item, Purchase},
+            stripe_customers,
+        },
+        stripe::{self, About},
+    },
+};
+
+/// How many purchases an account may have that are waiting to be paid.
+pub const PENDING_MAX: i64 = 20;
+
+/// Where a return address names the purchase that it is for.
+pub const PURCHASE: &str = "{PURCHASE}";
+
+/// After this Stripe is asked about a purchase of which it has told nothing.
+pub const ASK_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// What somebody wants to buy, by its key in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    Pack(&'a str),
+    Plan(&'a str),
+}
+
+#[derive(Clone, Debug)]
+pub struct NewPurchase<'a> {
+    pub item: Wanted<'a>,
+    /// The buyer's own name for it: the same attempt is the same purchase.
+    pub attempt: &'a str,
+    /// Where the buyer comes back to, having paid or not. [`PURCHASE`] in them stands for the purchase.
+    pub success_url: &'a str,
+    pub cancel_url: &'a str,
+    /// Whether the card may be charged again later, when credits run out.
+    pub saves_card: bool,
+}
+
+/// Starts a purchase, or goes on with it. The page on which it is paid is its `url`, for as long as it is pending.
+pub async fn start(
+    state: &AppState,
+    till: &dyn Till,
+    account: AccountId,
+    new: NewPurchase<'_>,
+) -> Result<Purchase, Error> {
+    IdempotencyKey::parse(new.attempt).map_err(|_| Problem::IdempotencyKeyInvalid)?;
+    if [new.success_url, new.cancel_url].iter().any(|url| url.len() > RETURN_URL_BYTES_MAX) {
+        return Err(Problem::ReturnUrlRefused.into());
+    }
+    let purchase = noted(state, account, &new).await?;
+    if purchase.state != PurchaseState::Pending || purchase.url.is_some() {
+        return Ok(purchase);
+    }
+    let customer = customer_of(state, till, account).await?;
+    match till.start_checkout(&purchase, &customer).await {
+        Ok((session, url)) => {
+            let mut conn = state.pool.acquire().await?;
+            purchases::note_session(&mut conn, purchase.id, &session, Some(&url)).await?;
+        }
+        Err(error) => {
+            // Another click of the same attempt may have been first.
+            let found = find(state, purchase.id).await?;
+            return if found.url.is_some() { Ok(found) } else { Err(error.into()) };
+        }
+    }
+    find(state, purchase.id).await
+}
+
+pub async fn find(state: &AppState, id: Uuid) -> Result<Purchase, Error> {
+    let mut conn = state.pool.acquire().await?;
+    Ok(purchases::find(&mut conn, id).await?.ok_or(Problem::UnknownPurchase)?)
+}
+
+/// What has become of a purchase: where it is pending, Stripe is asked, rather than waited for. That it can't be
+/// reached is no failure: it will tell.
+pub async fn confirm(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purchase, Error> {
+    let purchase = find(state, id).await?;
+    match ask(state, till, &purchase).await {
+        Ok(()) | Err(Error::Problem(Problem::PaymentsUnavailable)) => find(state, id).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives a purchase up: nobody can pay it any more. One that was paid meanwhile stays so.
+pub async fn cancel(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purchase, Error> {
+    let purchase = find(state, id).await?;
+    if let (PurchaseState::Pending, Some(session)) = (purchase.state, &purchase.session) {
+        match till.expire_checkout(session).await {
+            Ok(checkout) => learn_alone(state, About::Checkout(checkout)).await?,
+            // It is over already, one way or the other.
+            Err(stripe::Error::Refused { .. }) => ask(state, till, &purchase).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    find(state, id).await
+}
+
+/// Asks Stripe how a pending purchase stands.
+pub async fn ask(state: &AppState, till: &dyn Till, purchase: &Purchase) -> Result<(), Error> {
+    match (purchase.state, &purchase.session) {
+        (PurchaseState::Pending, Some(session)) => {
+            let checkout = till.checkout(session).await?;
+            learn_alone(state, About::Checkout(checkout)).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The purchase as it was agreed, now or when the attempt was first made.
+async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> Result<Purchase, Error> {
+    let mut conn = state.pool.acquire().await?;
+    let mut transaction = conn.begin().await?;
+    purchases::lock_starts(&mut transaction, account).await?;
+    if let Some(found) = purchases::of_attempt(&mut transaction, account, new.attempt).await? {
+        return if new.is_as(&found) { Ok(found) } else { Err(Problem::KeyReused.into()) };
+    }
+    if purchases::count_pending(&mut transaction, account).await? >= PENDING_MAX {
+        return Err(Problem::TooManyPurchases { most: PENDING_MAX }.into());
+    }
+    let (item, title, description, price) = new.item.agreed(&state.catalog())?;
+    let id = state.clock.new_id();
+    let purchase = Purchase {
+        id,
+        account,
+        attempt: new.attempt.to_owned(),
+        item,
+        title,
+        description,
+        price,
+        success_url: address(new.success_url, id),
+        cancel_url: address(new.cancel_url, id),
+        saves_card: new.saves_card,
+        created_at: state.clock.now(),
+        session: None,
+        url: None,
+        payment_intent: None,
+        subscription: None,
+        paid: None,
+        failed_at: None,
+        expired_at: None,
+        state: PurchaseState::Pending,
+        lot: None,
+        clawed: Credits::ZERO,
+        commands: 0,
+        asked: 0,
+    };
+    purchases::insert(&mut transaction, &purchase, Clock::default().now() + ASK_AFTER).await?;
+    transaction.commit().await?;
+    Ok(purchase)
+}
+
+/// Who the account is at Stripe; made the first time.
+async fn customer_of(state: &AppState, till: &dyn Till, account: AccountId) -> Result<String, Error> {
+    let mut conn = state.pool.acquire().await?;
+    if let Some(customer) = stripe_customers::of(&mut conn, account).await? {
+        return Ok(customer);
+    }
+    // Not kept from others while Stripe answers.
+    drop(conn);
+    let profile = state.accounts.profile(account).await?;
+    let (email, name) = (profile.email.as_deref(), profile.name.as_deref());
+    let customer = till.create_customer(account, email, name, &format!("scrip:customer:{account}")).await?;
+    let mut conn = state.pool.acquire().await?;
+    Ok(stripe_customers::keep(&mut conn, account, &customer, state.clock.now()).await?)
+}
+
+fn address(url: &str, purchase: Uuid) -> String {
+    url.replace(PURCHASE, &purchase.to_string())
+}
+
+impl NewPurchase<'_> {
+    /// Whether a purchase is what this asks for.
+    fn is_as(&self, found: &Purchase) -> bool {
+        let is_item = match (&found.item, self.item) {
+            (Item::Pack { key, .. }, Wanted::Pack(wanted)) => key.as_str() == wanted,
+            (Item::Plan { key, .. }, Wanted::Plan(wanted)) => key.as_str() == wanted,
+            _ => false,
+        };
+        is_item
+            && found.success_url == address(self.success_url, found.id)
+            && found.cancel_url == address(self.cancel_url, found.id)
+            && found.saves_card == self.saves_card
+    }
+}
+
+impl Wanted<'_> {
+    /// What it is as of now, and what it costs.
+    fn agreed(self, catalog: &Catalog) -> Result<(Item, String, String, Price), Problem> {
+        match self {
+            Self::Pack(key) => {
+                let Pack { key, title, description, credits, price, expires_days, priority } =
+                    catalog.pack(key).ok_or(Problem::UnknownPack)?.clone();
+                Ok((Item::Pack { key, credits, expires_days, priority }, title, description, price))
+            }
+            Self::Plan(key) => {
+                let Plan { key, title, description, price, interval, trial_days, .. } =
+                    catalog.plan(key).ok_or(Problem::UnknownPlan)?.clone();
+                let price = price.ok_or(Problem::NotForSale)?;
+                Ok((Item::Plan { key, interval, trial_days }, title, description, price))
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A stand-in for Stripe that answers what a test tells it to, and remembers what it was asked.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use scrip::{
+    domain::AccountId,
+    server::{
+        purchases::{Part, Till},
+        store::purchases::Purchase,
+        stripe::{Charge, Checkout, Error, Payment, Refund, RefundState},
+    },
+};
+
+use super::{payment_of, session_of, usd};
+
+#[derive(Default)]
+pub struct Counter(Mutex<Kept>);
+
+#[derive(Default)]
+pub struct Kept {
+    /// What was asked, in the order in which it was.
+    pub asked: Vec<String>,
+    /// How the next questions fail.
+    pub failures: VecDeque<Error>,
+    /// How sessions stand.
+    pub sessions: HashMap<String, Checkout>,
+    /// By their keys.
+    pub refunds: HashMap<String, Refund>,
+    pub events: Vec<String>,
+    pub charges: Vec<Charge>,
+}
+
+impl Counter {
+    pub fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap()
+    }
+
+    /// The next question is not answered.
+    pub fn is_away(&self) {
+        self.kept().failures.push_back(Error::Unreachable("the line is dead".into()));
+    }
+
+    /// The next question is answered with a no.
+    pub fn refuses(&self) {
+        let (code, message) = ("charge_already_refunded".to_owned(), "It was refunded.".to_owned());
+        self.kept().failures.push_back(Error::Refused { status: 400, code, message });
+    }
+
+    pub fn times_asked(&self, what: &str) -> usize {
+        self.kept().asked.iter().filter(|asked| asked.starts_with(what)).count()
+    }
+
+    /// Somebody pays.
+    pub fn pay(&self, purchase: &Purchase) {
+        let mut kept = self.kept();
+        let session = kept.sessions.get_mut(&session_of(purchase.id)).unwrap();
+        session.payment = Payment::Paid;
+        session.payment_intent = Some(payment_of(purchase.id));
+    }
+
+    fn asked(&self, what: String) -> Result<MutexGuard<'_, Kept>, Error> {
+        let mut kept = self.kept();
+        kept.asked.push(what);
+        match kept.failures.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(kept),
+        }
+    }
+}
+
+#[async_trait]
+impl Till for Counter {
+    async fn create_customer(
+        &self,
+        account: AccountId,
+        email: Option<&str>,
+        _: Option<&str>,
+        key: &str,
+    ) -> Result<String, Error> {
+        drop(self.asked(format!("customer {key} {}", email.unwrap_or("unknown")))?);
+        Ok(format!("cus_{account}"))
+    }
+
+    async fn start_checkout(&self, purchase: &Purchase, customer: &str) -> Result<(String, String), Error> {
+        let mut kept = self.asked(format!("start {}", purchase.id))?;
+        let id = session_of(purchase.id);
+        let session = Checkout {
+            id: id.clone(),
+            purchase: Some(purchase.id),
+            payment: Payment::Unpaid,
+            total: Some(usd(purchase.price.minor())),
+            customer: Some(customer.to_owned()),
+            payment_intent: None,
+            subscription: None,
+        };
+        kept.sessions.entry(id.clone()).or_insert(session);
+        Ok((id.clone(), format!("https://checkout.stripe.com/{id}")))
+    }
+
+    async fn checkout(&self, session: &str) -> Result<Checkout, Error> {
+        let kept = self.asked(format!("checkout {session}"))?;
+        Ok(kept.sessions[session].clone())
+    }
+
+    async fn expire_checkout(&self, session: &str) -> Result<Checkout, Error> {
+        let mut kept = self.asked(format!("expire {session}"))?;
+        let session = kept.sessions.get_mut(session).unwrap();
+        if session.payment == Payment::Paid {
+            let (code, message) = ("".to_owned(), "This session is complete.".to_owned());
+            return Err(Error::Refused { status: 400, code, message });
+        }
+        session.payment = Payment::Expired;
+        Ok(session.clone())
+    }
+
+    async fn refund(
+        &self,
+        payment_intent: &str,
+        amount: i64,
+        key: &str,
+        reason: &str,
+    ) -> Result<Refund, Error> {
+        let mut kept = self.asked(format!("refund {amount} {reason}"))?;
+        let refund = Refund {
+            id: format!("re_{key}"),
+            payment_intent: Some(payment_intent.to_owned()),
+            total: usd(amount),
+            state: RefundState::Pending,
+        };
+        Ok(kept.refunds.entry(key.to_owned()).or_insert(refund).clone())
+    }
+
+    /// Two at a time.
+    async fn events(&self, _: DateTime<Utc>, after: Option<&str>) -> Result<Part<String>, Error> {
+        let kept = self.asked("events".to_owned())?;
+        let from = after.map_or(0, |after| after.parse().unwrap());
+        let part = kept.events.iter().skip(from).take(2).cloned().collect();
+        Ok((part, (from + 2 < kept.events.len()).then(|| (from + 2).to_string())))
+    }
+
+    async fn charges(
+        &self,
+        _: DateTime<Utc>,
+        _: DateTime<Utc>,
+        _: Option<&str>,
+    ) -> Result<Part<Charge>, Error> {
+        Ok((self.asked("charges".to_owned())?.charges.clone(), None))
+    }
+}

@@ -1,0 +1,197 @@
+//! How purchases begin, and what is asked about them: a second click, a crash, an abandoned page.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use scrip::{
+    domain::{AccountId, PurchaseState},
+    problem::Problem,
+    server::{
+        Error,
+        clock::Clock,
+        jobs::pending::step,
+        purchases::start::{self, NewPurchase, PENDING_MAX, Wanted},
+        store::purchases::Purchase,
+    },
+};
+use sqlx::PgPool;
+
+use super::{Shop, counter::Counter};
+
+const LARGE: NewPurchase<'static> = NewPurchase {
+    item: Wanted::Pack("large"),
+    attempt: "first",
+    success_url: "http://localhost/purchases/{PURCHASE}",
+    cancel_url: "http://localhost/buy",
+    saves_card: false,
+};
+
+async fn begin(shop: &Shop, till: &Counter, account: AccountId) -> Result<Purchase, Error> {
+    start::start(&shop.state, till, account, LARGE).await
+}
+
+fn problem(answer: Result<Purchase, Error>) -> Problem {
+    match answer {
+        Err(Error::Problem(problem)) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[sqlx::test]
+async fn a_second_click_is_the_same_purchase_and_leads_to_the_same_page(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let first = begin(&shop, &till, account).await.unwrap();
+    assert_eq!(first.success_url, format!("http://localhost/purchases/{}", first.id));
+    assert!(first.url.as_ref().unwrap().starts_with("https://checkout.stripe.com/"));
+    assert_eq!(begin(&shop, &till, account).await.unwrap(), first);
+    assert_eq!((till.times_asked("start"), till.times_asked("customer")), (1, 1));
+    let second = NewPurchase { attempt: "second", ..LARGE };
+    let second = start::start(&shop.state, &till, account, second).await.unwrap();
+    assert_ne!(second.id, first.id);
+    assert_eq!(till.times_asked("customer"), 1, "the customer is kept");
+}
+
+#[sqlx::test]
+async fn clicks_at_once_are_one_purchase(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let clicks = join_all((0..8).map(|_| begin(&shop, &till, account))).await;
+    let clicks: Vec<Purchase> = clicks.into_iter().map(Result::unwrap).collect();
+    assert!(clicks.iter().all(|click| click.id == clicks[0].id && click.url == clicks[0].url));
+    assert_eq!(till.kept().sessions.len(), 1);
+}
+
+#[sqlx::test]
+async fn other_content_under_the_same_attempt_is_refused(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    begin(&shop, &till, account).await.unwrap();
+    for other in [
+        NewPurchase { item: Wanted::Plan("pro"), ..LARGE },
+        NewPurchase { cancel_url: "http://localhost/elsewhere", ..LARGE },
+        NewPurchase { saves_card: true, ..LARGE },
+    ] {
+        assert_eq!(problem(start::start(&shop.state, &till, account, other).await), Problem::KeyReused);
+    }
+    let neighbour = shop.account().await;
+    assert!(begin(&shop, &till, neighbour).await.is_ok(), "an attempt is the account's own");
+}
+
+#[sqlx::test]
+async fn after_a_crash_the_same_attempt_goes_on_where_it_was(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    // Once the customer is not made, once the page.
+    till.is_away();
+    assert_eq!(problem(begin(&shop, &till, account).await), Problem::PaymentsUnavailable);
+    till.kept().failures.clear();
+    let customer_then_away = async {
+        // The customer's question is answered, the next is not.
+        let mut conn = shop.state.pool.acquire().await.unwrap();
+        let now = shop.clock.now();
+        scrip::server::store::stripe_customers::keep(&mut conn, account, "cus_kept", now).await.unwrap();
+    };
+    customer_then_away.await;
+    till.is_away();
+    assert_eq!(problem(begin(&shop, &till, account).await), Problem::PaymentsUnavailable);
+    let purchase = begin(&shop, &till, account).await.unwrap();
+    assert!(purchase.url.is_some());
+    let asked = till.kept().asked.clone();
+    let starts: Vec<&String> = asked.iter().filter(|asked| asked.starts_with("start")).collect();
+    assert_eq!(starts, [&format!("start {}", purchase.id); 2], "twice under the same key");
+}
+
+#[sqlx::test]
+async fn what_is_not_sold_is_refused_and_nothing_is_noted(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool.clone()).await, Counter::default());
+    let account = shop.account().await;
+    let long = "x".repeat(3_000);
+    for (wanted, expected) in [
+        (NewPurchase { item: Wanted::Pack("none"), ..LARGE }, Problem::UnknownPack),
+        (NewPurchase { item: Wanted::Plan("none"), ..LARGE }, Problem::UnknownPlan),
+        (NewPurchase { attempt: "two words", ..LARGE }, Problem::IdempotencyKeyInvalid),
+        (NewPurchase { attempt: "", ..LARGE }, Problem::IdempotencyKeyInvalid),
+        (NewPurchase { cancel_url: &long, ..LARGE }, Problem::ReturnUrlRefused),
+    ] {
+        assert_eq!(problem(start::start(&shop.state, &till, account, wanted).await), expected);
+    }
+    let noted = sqlx::query_scalar!("select count(*) from purchases").fetch_one(&pool).await.unwrap();
+    assert_eq!((noted, till.kept().asked.len()), (Some(0), 0));
+}
+
+#[sqlx::test]
+async fn only_so_many_purchases_of_an_account_wait_to_be_paid(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let mut last = None;
+    for number in 0..PENDING_MAX {
+        let attempt = number.to_string();
+        let new = NewPurchase { attempt: &attempt, ..LARGE };
+        last = Some(start::start(&shop.state, &till, account, new).await.unwrap());
+    }
+    let most = Problem::TooManyPurchases { most: PENDING_MAX };
+    assert_eq!(problem(begin(&shop, &till, account).await), most);
+    start::cancel(&shop.state, &till, last.unwrap().id).await.unwrap();
+    assert!(begin(&shop, &till, account).await.is_ok());
+}
+
+#[sqlx::test]
+async fn whoever_comes_back_is_told_at_once_and_the_event_brings_nothing_more(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let purchase = begin(&shop, &till, account).await.unwrap();
+    till.is_away();
+    let confirmed = start::confirm(&shop.state, &till, purchase.id).await.unwrap();
+    assert_eq!(confirmed.state, PurchaseState::Pending, "it is not known yet");
+    till.pay(&purchase);
+    let confirmed = start::confirm(&shop.state, &till, purchase.id).await.unwrap();
+    assert_eq!(confirmed.state, PurchaseState::Paid);
+    let started = super::Started { account, id: purchase.id };
+    let mut event = started.paid();
+    if let scrip::server::stripe::About::Checkout(session) = &mut event.about {
+        session.customer = Some(format!("cus_{account}"));
+    }
+    shop.tell(&event).await.unwrap();
+    assert_eq!(shop.end(&started).await.balance, 1_000);
+    let asked = till.times_asked("checkout");
+    start::confirm(&shop.state, &till, purchase.id).await.unwrap();
+    assert_eq!(till.times_asked("checkout"), asked, "of what is paid nothing is asked");
+    let again = begin(&shop, &till, account).await.unwrap();
+    assert_eq!(again.state, PurchaseState::Paid, "the same attempt is the purchase that was paid");
+    shop.check().await;
+}
+
+#[sqlx::test]
+async fn a_purchase_that_is_given_up_is_over_unless_it_was_paid_meanwhile(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let (one, other) = (shop.account().await, shop.account().await);
+    let given_up = begin(&shop, &till, one).await.unwrap();
+    assert_eq!(start::cancel(&shop.state, &till, given_up.id).await.unwrap().state, PurchaseState::Expired);
+    let paid = begin(&shop, &till, other).await.unwrap();
+    till.pay(&paid);
+    assert_eq!(start::cancel(&shop.state, &till, paid.id).await.unwrap().state, PurchaseState::Paid);
+    assert_eq!(shop.state.ledger.account(other).await.unwrap().balance().get(), 1_000);
+}
+
+#[sqlx::test]
+async fn stripe_is_asked_about_what_it_does_not_tell_of_with_growing_pauses(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let purchase = begin(&shop, &till, account).await.unwrap();
+    let now = Clock::default().now();
+    let mut asked_after = Vec::new();
+    for minutes in 0..80 {
+        let before = till.times_asked("checkout");
+        step(&shop.state, &till, now + TimeDelta::minutes(minutes)).await.unwrap();
+        if till.times_asked("checkout") > before {
+            asked_after.push(minutes);
+        }
+    }
+    assert!(asked_after.len() == 3 && asked_after[0] >= 10, "{asked_after:?}");
+    till.pay(&purchase);
+    step(&shop.state, &till, now + TimeDelta::days(1)).await.unwrap();
+    assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Paid);
+    let asked = till.times_asked("checkout");
+    step(&shop.state, &till, now + TimeDelta::days(9)).await.unwrap();
+    assert_eq!(till.times_asked("checkout"), asked);
+}
