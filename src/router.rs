@@ -35,6 +35,7 @@ use crate::{
         clock::Clock,
         layers, purchases,
         store::{self, api_keys::Scope},
+        stripe::sandbox,
     },
     web::app::shell,
 };
@@ -132,6 +133,18 @@ pub fn router(state: AppState, secure: bool) -> Router {
     // Developers: a page to read, made of the description above
     let reference = Router::new().route("/docs/api", get(reference::serve));
 
+    // The stand-in Stripe (sandbox only): its API, as src/server/stripe/sandbox/calls.rs lists it, and its pages
+    let stand_in = Router::new()
+        .route("/sandbox/stripe/v1/{*call}", any(sandbox::answer))
+        .route("/sandbox", get(sandbox::pages::overview).post(sandbox::pages::act))
+        .route("/sandbox/checkout/{session}", get(sandbox::pages::checkout::show))
+        .route("/sandbox/checkout/{session}", post(sandbox::pages::checkout::choose))
+        .route("/sandbox/portal/{session}", get(sandbox::pages::portal::show))
+        .route("/sandbox/portal/{session}", post(sandbox::pages::portal::choose))
+        .route("/sandbox/receipt/{id}", get(sandbox::pages::receipt))
+        .route(sandbox::pages::STYLE_PATH, get(sandbox::pages::style));
+    let stand_in = if state.is_sandbox { stand_in } else { Router::new() };
+
     // Files: the browser part and the style sheet, built beforehand
     let site = state.leptos.site_root.to_string();
     let files = Router::new()
@@ -158,6 +171,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
 
     pages
         .merge(functions)
+        .merge(stand_in)
         .layer(RequestBodyLimitLayer::new(FORM_BYTES_MAX))
         .merge(products)
         .layer(sessions)

@@ -15,6 +15,7 @@ mod people;
 mod program;
 mod purchases;
 mod reference;
+mod sandbox;
 mod spending;
 mod support;
 mod urls;

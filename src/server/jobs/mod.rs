@@ -11,6 +11,7 @@ pub mod pending;
 mod prune;
 mod reconcile;
 mod record;
+mod sandbox;
 mod schedule;
 mod settle;
 mod warn;
@@ -30,6 +31,7 @@ pub use self::{
     pending::Pending,
     prune::Prune,
     reconcile::Reconcile,
+    sandbox::Sandbox,
     schedule::Schedule,
     settle::{Settle, settle_all},
     warn::Warn,
@@ -70,6 +72,7 @@ pub fn all() -> Vec<Box<dyn Job>> {
         Box::new(Pending),
         Box::new(Reconcile::default()),
         Box::new(Prune),
+        Box::new(Sandbox),
     ]
 }
 

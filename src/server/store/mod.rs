@@ -14,6 +14,7 @@ pub mod profiles;
 pub mod purchases;
 pub mod reconciled;
 pub mod refunds_asked;
+pub mod sandbox;
 pub mod sessions;
 pub mod signals;
 pub mod stripe_customers;

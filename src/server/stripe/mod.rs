@@ -11,6 +11,7 @@ pub mod event;
 mod fields;
 mod objects;
 mod settings;
+pub mod sandbox;
 pub mod signature;
 mod subscriptions;
 #[cfg(test)]
