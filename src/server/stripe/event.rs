@@ -287,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn a_payment_that_was_tried_is_not_told_while_its_session_is_open() {
+        let mut event = example(OLD, "checkout.session.completed");
+        event["data"]["object"]["status"] = json!("open");
+        let About::Checkout(open) = told(&event) else { panic!("it is about a session") };
+        assert_eq!(open.payment_intent, None);
+    }
+
+    #[test]
     fn what_became_of_a_session_is_told_by_the_kind_of_event() {
         for (kind, payment_status, payment) in [
             ("checkout.session.async_payment_succeeded", "paid", Payment::Paid),

@@ -163,6 +163,8 @@ impl From<SessionObject> for Checkout {
             "paid" | "no_payment_required" if status != Some("open") => Payment::Paid,
             _ => Payment::Unpaid,
         };
+        // A card that was declined leaves one behind, and the page stays open.
+        let payment_intent = session.payment_intent.filter(|_| status != Some("open"));
         let total = session.amount_total.zip(session.currency);
         Self {
             id: session.id.into(),
@@ -170,7 +172,7 @@ impl From<SessionObject> for Checkout {
             payment,
             total: total.map(|(minor, currency)| money(minor, currency)),
             customer: session.customer.map(Into::into),
-            payment_intent: session.payment_intent.map(Into::into),
+            payment_intent: payment_intent.map(Into::into),
             subscription: session.subscription.map(Into::into),
         }
     }
