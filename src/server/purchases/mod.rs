@@ -2,14 +2,15 @@
 //! account is given what follows from all of them (rule 18), so that news may come twice, late and in any order.
 //!
 //! `start` begins a purchase, `till` is what is asked of Stripe for it. `inbox` takes in events, which come by `webhook`;
-//! `facts` writes down what they tell, `settle` and `subscribed` work out what follows. `refunds` are those that admins
-//! start, `reconcile` compares Stripe's books with ours.
+//! `facts` writes down what they tell, `settle` and `subscribed` work out what follows. `change` puts another plan in the
+//! place of one that is paid for. `refunds` are those that admins start, `reconcile` compares Stripe's books with ours.
 
+pub mod change;
 mod facts;
 pub mod inbox;
 pub mod reconcile;
 pub mod refunds;
-mod settle;
+pub mod settle;
 pub mod start;
 mod subscribed;
 mod till;

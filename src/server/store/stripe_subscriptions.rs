@@ -44,6 +44,22 @@ pub struct PaidPeriod {
     pub paid: i64,
 }
 
+/// The subscription that an account pays for, the newest where there are several.
+pub async fn paid_by(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "select id
+         from stripe_subscriptions
+         where account_id = $1
+           and ended_at is null
+           and status in ('trialing', 'active', 'past_due')
+         order by told_at desc
+         limit 1",
+        Uuid::from(account),
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Keeps others who note something of the subscription waiting until the end of the transaction.
 pub async fn lock(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
