@@ -156,13 +156,27 @@ pub enum Problem {
     #[error("This plan costs nothing, so it can’t be bought.")]
     NotForSale,
     #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most))]
-    TooManyPurchases { most: i64 },
+    TooManyPurchases {
+        #[serde(rename = "most_pending")]
+        most: i64,
+    },
     #[error("Of this purchase, that amount can’t be refunded.")]
     NotRefundable,
     #[error(
         "The payment page can’t be reached right now. Try again in a moment: what was sent twice is done once."
     )]
     PaymentsUnavailable,
+    // What only admins are told.
+    #[error("Enter an amount such as 3.33, with all its decimals.")]
+    AmountInvalid,
+    #[error("Say why, in up to 500 characters: it is kept with what you do.")]
+    ReasonMissing,
+    #[error("This event was applied already, or there is no such event.")]
+    NothingToReplay,
+    #[error("This event can’t be applied now either. Why is said beside it.")]
+    ReplayFailed,
+    #[error("Somebody has seen to this already.")]
+    HandledAlready,
 
     // What is nobody's fault, or our own.
     #[error(
@@ -266,6 +280,9 @@ impl Problem {
             | Self::ClawbackUnchanged { .. }
             | Self::TrialUsed
             | Self::TooManyPurchases { .. }
+            | Self::NothingToReplay
+            | Self::ReplayFailed
+            | Self::HandledAlready
             | Self::SubscriptionUnchanged => 409,
             Self::LinkUsed => 410,
             Self::TooLarge => 413,
@@ -276,6 +293,8 @@ impl Problem {
             | Self::ReturnUrlRefused
             | Self::EmailMalformed
             | Self::PasswordLength
+            | Self::AmountInvalid
+            | Self::ReasonMissing
             | Self::KeyReused
             | Self::ExpiresTooEarly
             | Self::RefundTooLarge { .. }

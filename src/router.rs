@@ -28,7 +28,8 @@ use crate::{
     server::{
         AppState,
         api::{
-            self, Fault, accounts, browser, grants, holds, openapi, product, reference, spends, subscriptions,
+            self, Fault, accounts, browser, grants, holds, openapi, product, reference, sales, spends,
+            subscriptions,
         },
         auth::DatabaseSessions,
         caller::status_of,
@@ -98,6 +99,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/accounts/{account}/usage", get(accounts::usage))
         .route("/api/v1/accounts/{account}/subscription", get(subscriptions::show))
         .route("/api/v1/accounts/{account}/events", get(accounts::watch))
+        .route("/api/v1/purchases/{purchase}", get(sales::show))
         .route("/api/v1/quotes", post(spends::quote))
         .route("/api/v1/catalog", get(product::catalog))
         .route("/api/v1/test/clock", get(product::clock));
@@ -112,6 +114,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/api/v1/refunds", post(grants::refund));
     let grant = Router::new()
         .route("/api/v1/accounts/{account}/grants", post(grants::grant))
+        .route("/api/v1/accounts/{account}/checkout-sessions", post(sales::open_checkout))
         .route("/api/v1/accounts/{account}/subscription", put(subscriptions::put))
         .route("/api/v1/accounts/{account}/subscription", delete(subscriptions::end))
         .route("/api/v1/lots/{lot}/void", post(grants::void));

@@ -37,13 +37,13 @@ impl Problem {
                 // No call claws back.
                 | Self::ClawbackTooLarge { .. }
                 | Self::ClawbackUnchanged { .. }
-                // No call buys or refunds for money yet.
-                | Self::UnknownPack
-                | Self::UnknownPurchase
-                | Self::NotForSale
-                | Self::TooManyPurchases { .. }
+                // No call refunds money; pages of admins do, and tell these.
                 | Self::NotRefundable
-                | Self::PaymentsUnavailable
+                | Self::AmountInvalid
+                | Self::ReasonMissing
+                | Self::NothingToReplay
+                | Self::ReplayFailed
+                | Self::HandledAlready
         )
     }
 

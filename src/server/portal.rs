@@ -67,7 +67,7 @@ pub async fn enter(
 
 /// Whether a host's address is one of those that the operator has named; in a sandbox without any, one on this
 /// machine.
-fn may_lead_back_to(state: &AppState, url: &str) -> bool {
+pub fn may_lead_back_to(state: &AppState, url: &str) -> bool {
     let Some(origin) = origin_of(url).filter(|_| url.len() <= RETURN_URL_BYTES_MAX) else { return false };
     if !state.return_origins.is_empty() {
         return state.return_origins.contains(&origin);

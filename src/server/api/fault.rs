@@ -84,6 +84,8 @@ pub struct ProblemObject {
     refundable: Option<i64>,
     /// `too_many_holds`: how many may be open.
     most: Option<i64>,
+    /// `too_many_purchases`: how many may wait to be paid.
+    most_pending: Option<i64>,
     /// After how long it is worth trying again.
     retry_after_secs: Option<u64>,
     /// `internal`: the request's id.
@@ -143,7 +145,7 @@ impl Fault {
         body.insert("detail".into(), problem.told_with(self.larger.as_deref()).into());
         body.insert("request_id".into(), request.to_string().into());
         if let Problem::Insufficient { .. } = problem {
-            body.insert("topup_url".into(), format!("{}/credits", state.base_url).into());
+            body.insert("topup_url".into(), format!("{}/buy", state.base_url).into());
         }
         if let Some(plan) = &self.larger {
             body.insert("upgrade_plan".into(), plan.key.as_str().into());

@@ -56,6 +56,13 @@ field!(
     text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["thumbnail"])
 );
 field!(PlanKey, "A plan of the catalog.", text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["pro"]));
+field!(PackKey, "A pack of the catalog.", text().pattern(Some("^[a-z][a-z0-9_]{0,63}$")).examples(["small"]));
+field!(
+    PurchaseStateName,
+    "`pending`: nobody has paid yet, or the bank takes its time. `expired`: it can't be paid any more. `disputed`: its \
+     credits are taken back until that is decided.",
+    words(domain::PurchaseState::ALL)
+);
 field!(
     SubscriptionStateName,
     "`past_due`: the period is over, and the next one is not paid for. `canceled`: it ends with its period.",

@@ -19,6 +19,7 @@ mod objects;
 pub mod openapi;
 pub mod product;
 pub mod reference;
+pub mod sales;
 mod sent;
 pub mod spends;
 pub mod subscriptions;

@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Deserializer, de};
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::Fault;
 use crate::{
@@ -92,6 +93,17 @@ impl FromRequestParts<AppState> for LotPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
         parsed(parts, state).await.map(Self).ok_or_else(|| Problem::UnknownLot.into())
+    }
+}
+
+/// The purchase in a URL.
+pub struct PurchasePath(pub Uuid);
+
+impl FromRequestParts<AppState> for PurchasePath {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Fault> {
+        parsed(parts, state).await.map(Self).ok_or_else(|| Problem::UnknownPurchase.into())
     }
 }
 

@@ -20,7 +20,7 @@ use utoipa::{
 use super::{
     accounts,
     fault::{Failure, ProblemObject},
-    grants, holds, product, spends, subscriptions,
+    grants, holds, product, sales, spends, subscriptions,
 };
 
 const PROBLEM: &str = "Problem";
@@ -39,6 +39,7 @@ const PROBLEM: &str = "Problem";
         (name = "Granting", description = "Giving credits and taking them away"),
         (name = "Accounts", description = "Wallets, what they have and how it came to be"),
         (name = "Subscriptions", description = "What plan an account is on"),
+        (name = "Purchases", description = "Selling credits for money from your own pages"),
         (name = "Product", description = "The catalog, and the clock of a sandbox"),
     ),
     paths(
@@ -62,6 +63,8 @@ const PROBLEM: &str = "Problem";
         subscriptions::show,
         subscriptions::put,
         subscriptions::end,
+        sales::open_checkout,
+        sales::show,
         product::catalog,
         product::clock,
         product::set_clock,

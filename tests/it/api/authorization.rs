@@ -17,6 +17,7 @@ fn filled(path: &str, digits: &str) -> String {
     path.replace("{account}", &format!("acct_{digits}"))
         .replace("{hold}", &format!("hold_{digits}_1"))
         .replace("{lot}", &format!("lot_{digits}_1"))
+        .replace("{purchase}", "00000000-0000-0000-0000-000000000000")
 }
 
 async fn call(host: &Host, method: &str, path: &str) -> Answer {

@@ -49,6 +49,10 @@ fn good(path: &str, account: &str) -> Value {
             let (anchor, paid_until) = ("2030-01-01T00:00:00Z", "2031-01-01T00:00:00Z");
             return json!({"plan": "pro", "anchor": anchor, "paid_until": paid_until, "trial": false});
         }
+        "/api/v1/accounts/{account}/checkout-sessions" => {
+            let back = "http://localhost/";
+            return json!({"pack": "small", "plan": "pro", "success_url": back, "cancel_url": back});
+        }
         "/api/v1/test/clock" => return json!({"now": "2030-01-01T00:00:00Z"}),
         path => panic!("what would {path} accept?"),
     };

@@ -91,7 +91,7 @@ async fn too_few_credits_are_refused_with_what_is_missing(pool: PgPool) {
         assert_eq!(refused.problem(), (402, "insufficient_credits"));
         let told = ["needed", "available", "shortfall"].map(|field| refused.body[field].as_i64().unwrap());
         assert_eq!(told, [12, 10, 2]);
-        assert_eq!(refused.body["topup_url"], format!("{}/credits", app.state.base_url));
+        assert_eq!(refused.body["topup_url"], format!("{}/buy", app.state.base_url));
     }
     let quote = host.post("/quotes", json!({"account": id, "amount": 12})).await.ok();
     assert_eq!((&quote["allowed"], &quote["shortfall"]), (&false.into(), &2.into()));

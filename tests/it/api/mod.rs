@@ -12,4 +12,5 @@ mod keys;
 mod lists;
 mod live;
 mod portal;
+mod sales;
 mod subscriptions;

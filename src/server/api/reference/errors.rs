@@ -49,7 +49,7 @@ fn example(code: &str, too_many_requests: bool) -> Option<Problem> {
     let values: Value = json!({
         "code": code,
         "needed": 12, "available": 5, "min_balance": 0, "shortfall": 7, "too_many_requests": too_many_requests,
-        "retry_after_secs": 30, "cost": 15, "most": HOLDS_MAX, "refundable": 3, "granted": 100, "total": 40,
+        "retry_after_secs": 30, "cost": 15, "most": HOLDS_MAX, "most_pending": 20, "refundable": 3, "granted": 100, "total": 40,
         "reference": Uuid::nil(),
     });
     serde_json::from_value(values).ok()
