@@ -62,6 +62,14 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/actions/{action}", get(page))
         .route("/credits", get(page))
         .route("/history", get(page))
+        .route("/buy", get(page))
+        .route("/buy/{purchase}", get(page))
+        // Admins
+        .route("/admin/purchases", get(page))
+        .route("/admin/purchases/{purchase}", get(page))
+        .route("/admin/purchases/{purchase}/refund", get(page))
+        .route("/admin/inbox", get(page))
+        .route("/admin/differences", get(page))
         // Users of a host that sends them here
         .route("/portal/{token}", get(page))
         .fallback(no_such_page);
@@ -80,7 +88,21 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/quote", post(server_function))
         .route("/fn/spend", post(server_function))
         .route("/fn/credits", post(server_function))
-        .route("/fn/history", post(server_function));
+        .route("/fn/history", post(server_function))
+        .route("/fn/shop", post(server_function))
+        .route("/fn/buy", post(server_function))
+        .route("/fn/purchase", post(server_function))
+        .route("/fn/cancel_purchase", post(server_function))
+        .route("/fn/open_billing_portal", post(server_function))
+        // Admins
+        .route("/fn/admin_purchases", post(server_function))
+        .route("/fn/admin_purchase", post(server_function))
+        .route("/fn/preview_refund", post(server_function))
+        .route("/fn/refund_purchase", post(server_function))
+        .route("/fn/inbox", post(server_function))
+        .route("/fn/replay_event", post(server_function))
+        .route("/fn/differences", post(server_function))
+        .route("/fn/handle_difference", post(server_function));
 
     // A product's own pages, for the person who is signed in; admins
     let products = Router::new()

@@ -5,13 +5,16 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::{
-    Amount, Source,
-    catalog::{Allowance, Cost, Interval, Plan, Price, RolloverCap},
+    Amount, PurchaseState, Source,
+    catalog::{Allowance, Cost, Currency, Interval, Plan, Price, RolloverCap},
 };
 
 /// Everything but what is plain in every part of an address.
 const QUERY_VALUE: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// How many digits more than its currency has a price per credit may need.
+const PER_CREDIT_DIGITS_MAX: u32 = 6;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -58,8 +61,43 @@ pub fn cost(cost: &Cost) -> String {
 
 /// `$1,200.00`, `12.00 CHF`, `¥1,200`.
 pub fn price(price: Price) -> String {
-    let (currency, decimals) = (price.currency(), price.currency().decimals());
+    money(price.minor(), price.currency())
+}
+
+/// The amount alone, as it is typed in: `1200.00`.
+pub fn typed_price(price: Price) -> String {
+    let decimals = price.currency().decimals();
     let digits = format!("{:0>1$}", price.minor(), decimals + 1);
+    let (whole, part) = digits.split_at(digits.len() - decimals);
+    if decimals == 0 { digits } else { format!("{whole}.{part}") }
+}
+
+/// The same of any sum, also of nothing.
+pub fn money(minor: i64, currency: Currency) -> String {
+    amount_of(minor, currency.decimals(), currency)
+}
+
+/// `$0.18 per credit`, to two figures or more.
+pub fn per_credit(price: Price, credits: Amount) -> String {
+    let currency = price.currency();
+    let (minor, credits) = (i128::from(price.minor()), i128::from(credits.get()));
+    let mut extra = 0;
+    let mut scaled = (2 * minor + credits) / (2 * credits);
+    // Enough digits that a difference between two packs is seen.
+    while scaled < 100 && extra < PER_CREDIT_DIGITS_MAX {
+        extra += 1;
+        scaled = (2 * minor * 10_i128.pow(extra) + credits) / (2 * credits);
+    }
+    while extra > 0 && scaled % 10 == 0 {
+        extra -= 1;
+        scaled /= 10;
+    }
+    let decimals = currency.decimals() + extra as usize;
+    format!("{} per credit", amount_of(i64::try_from(scaled).unwrap_or(i64::MAX), decimals, currency))
+}
+
+fn amount_of(number_of_units: i64, decimals: usize, currency: Currency) -> String {
+    let digits = format!("{:0>1$}", number_of_units, decimals + 1);
     let (whole, part) = digits.split_at(digits.len() - decimals);
     let whole = number(whole.parse().unwrap_or_default());
     let amount = if decimals == 0 { whole } else { format!("{whole}.{part}") };
@@ -157,6 +195,18 @@ pub const fn source(source: Source) -> &'static str {
     }
 }
 
+pub const fn purchase_state(state: PurchaseState) -> &'static str {
+    match state {
+        PurchaseState::Pending => "Pending",
+        PurchaseState::Paid => "Paid",
+        PurchaseState::Failed => "Failed",
+        PurchaseState::Expired => "Expired",
+        PurchaseState::Refunded => "Refunded",
+        PurchaseState::PartlyRefunded => "Partly refunded",
+        PurchaseState::Disputed => "Disputed",
+    }
+}
+
 /// Bytes in hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -167,10 +217,10 @@ mod tests {
     use super::*;
     use crate::domain::{
         Priority,
-        catalog::{Currency, PlanKey, Units},
+        catalog::{PlanKey, Units},
     };
 
-    fn money(minor: i64, currency: &str) -> Price {
+    fn priced(minor: i64, currency: &str) -> Price {
         Price::new(minor, Currency::named(currency).unwrap()).unwrap()
     }
 
@@ -238,7 +288,24 @@ mod tests {
             (5, "krw", "5 KRW"),
             (Price::MINOR_MAX, "usd", "$999,999.99"),
         ] {
-            assert_eq!(price(money(minor, currency)), text);
+            assert_eq!(price(priced(minor, currency)), text);
+        }
+    }
+
+    #[test]
+    fn a_price_per_credit_has_as_many_digits_as_it_takes_to_compare() {
+        for (minor, currency, credits, text) in [
+            (900, "usd", 50, "$0.18 per credit"),
+            (3_900, "usd", 250, "$0.156 per credit"),
+            (9_900, "usd", 500, "$0.198 per credit"),
+            (900, "usd", 9, "$1.00 per credit"),
+            (1_000, "usd", 100_000, "$0.0001 per credit"),
+            (1_200, "jpy", 7, "¥171 per credit"),
+            (100, "chf", 3, "0.333 CHF per credit"),
+            (1, "usd", 1_000_000_000_000, "$0.00 per credit"),
+        ] {
+            let credits = Amount::try_from(credits).unwrap();
+            assert_eq!(per_credit(priced(minor, currency), credits), text);
         }
     }
 
@@ -256,8 +323,8 @@ mod tests {
         assert_eq!(plan_terms(&lapsing), "100 credits a month · 1 day free to try");
         assert_eq!(plan_terms(&plan(Allowance::Unlimited)), "unlimited");
         assert_eq!(plan_price(None, Interval::Month), "free");
-        assert_eq!(plan_price(Some(money(1_200, "usd")), Interval::Month), "$12.00 per month");
-        assert_eq!(plan_price(Some(money(12_000, "usd")), Interval::Year), "$120.00 per year");
+        assert_eq!(plan_price(Some(priced(1_200, "usd")), Interval::Month), "$12.00 per month");
+        assert_eq!(plan_price(Some(priced(12_000, "usd")), Interval::Year), "$120.00 per year");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What readers see: the shapes that server functions answer with, and how each is made from what the domain
 //! knows. The pages show them.
 
+mod admin;
 mod history;
 mod offer;
+mod purchase;
 mod subscription;
 mod warning;
 
@@ -10,8 +12,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    history::{CursorView, EntryView, HistoryView, KindView, title},
+    admin::{
+        BackView, CreditsOfView, DifferenceView, EventView, InboxView, PaidView, PurchaseFactsView,
+        PurchaseRowView, PurchasesView, RefundPreviewView,
+    },
+    history::{Bought, CursorView, EntryView, HistoryView, KindView, title},
     offer::{ActionView, OfferView, PackView, PlanView},
+    purchase::{PendingView, PlanStepView, PurchaseView, ReliefView, ShopView, StageView},
     subscription::SubscriptionView,
     warning::WarningView,
 };
@@ -30,6 +37,10 @@ use crate::{
 pub struct FrameView {
     /// The product's name.
     pub product: String,
+    /// Whether it sells anything.
+    pub sells: bool,
+    /// Whether no real money is about.
+    pub is_sandbox: bool,
     /// Who is signed in, if anybody.
     pub member: Option<MemberView>,
 }
@@ -42,6 +53,7 @@ pub struct MemberView {
     pub warnings: Vec<WarningView>,
     /// Where the host is that sent them here.
     pub return_url: Option<String>,
+    pub is_admin: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +105,7 @@ pub enum OutcomeView {
     Short {
         missing: Amount,
         min_balance: Credits,
+        relief: ReliefView,
     },
     /// What stands in the way is not the balance.
     Refused(Problem),
@@ -115,6 +128,10 @@ pub struct CreditsView {
     /// Owed: what comes in next pays it first.
     pub debt: Credits,
     pub subscription: Option<SubscriptionView>,
+    /// Whether the plan is paid through Stripe, where its card and its end are.
+    pub has_billing_portal: bool,
+    /// Whether the product sells anything.
+    pub sells: bool,
     /// How much lapses next, and when.
     pub next_expiry: Option<(Credits, DateTime<Utc>)>,
     /// Lots with credits remaining, in the order in which they are spent.
@@ -147,13 +164,20 @@ impl MemberView {
     pub fn of(
         name: String,
         return_url: Option<String>,
+        is_admin: bool,
         account: &Account,
         standing: &[Warning],
         catalog: &Catalog,
         now: DateTime<Utc>,
     ) -> Self {
         let balance = BalanceView::of(account, catalog, now);
-        Self { name, balance, warnings: WarningView::all(account, standing, catalog, now), return_url }
+        Self {
+            name,
+            balance,
+            warnings: WarningView::all(account, standing, catalog, now),
+            return_url,
+            is_admin,
+        }
     }
 }
 
@@ -171,6 +195,7 @@ impl QuoteView {
         charge: &Charge,
         quote: Quote,
         account: &Account,
+        relief: impl FnOnce(Amount) -> ReliefView,
         refused: impl FnOnce(Refusal) -> Problem,
         idempotency_key: String,
     ) -> Self {
@@ -185,7 +210,7 @@ impl QuoteView {
                     .collect(),
             },
             Err(Refusal::Insufficient(Shortfall { missing, min_balance, .. })) => {
-                OutcomeView::Short { missing, min_balance }
+                OutcomeView::Short { missing, min_balance, relief: relief(missing) }
             }
             Err(refusal) => OutcomeView::Refused(refused(refusal)),
         };
@@ -215,7 +240,7 @@ impl AllocationView {
 }
 
 impl CreditsView {
-    pub fn of(account: &Account, catalog: &Catalog, now: DateTime<Utc>) -> Self {
+    pub fn of(account: &Account, catalog: &Catalog, has_billing_portal: bool, now: DateTime<Utc>) -> Self {
         let subscription = account.subscription().map(|current| SubscriptionView::of(current, catalog, now));
         let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
         let lots = open.map(|lot| LotView::of(lot, subscription.as_ref(), now)).collect();
@@ -226,6 +251,8 @@ impl CreditsView {
             debt: account.debt(),
             next_expiry: account.next_expiry(now),
             subscription,
+            has_billing_portal,
+            sells: ShopView::is_open(catalog),
             lots,
         }
     }

@@ -13,7 +13,11 @@ use percent_encoding::percent_decode_str;
 use tower_cookies::{Cookie, Cookies, cookie::SameSite};
 use tower_sessions::Session;
 
-use super::{AppState, Error, layers::RequestId, store::people::User};
+use super::{
+    AppState, Error,
+    layers::RequestId,
+    store::people::{Role, User},
+};
 use crate::{domain::Entry, problem::Problem, text::query_value};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -78,6 +82,12 @@ impl Caller {
         }
     }
 
+    /// Who is signed in, where that is an admin.
+    pub async fn admin(&self) -> Result<User, Error> {
+        let user = self.member().await?;
+        if user.role == Role::Admin { Ok(user) } else { Err(Problem::NotAnAdmin.into()) }
+    }
+
     /// The address that the request came from.
     pub fn address(&self) -> IpAddr {
         if self.state.behind_proxy {
@@ -103,6 +113,11 @@ impl Caller {
         } else {
             leptos_axum::redirect(path);
         }
+    }
+
+    /// Sends the browser to a page that the server itself has named: a payment page, wherever that is.
+    pub fn lead_out(&self, url: &str) {
+        leptos_axum::redirect(url);
     }
 
     /// To the notice of a spend.

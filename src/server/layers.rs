@@ -19,6 +19,8 @@ use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PORTAL: &str = "/portal/";
+/// Where a form of ours may lead to in the end: browsers hold a redirect to it as well.
+const PAYMENT_PAGES: &str = "https://checkout.stripe.com https://billing.stripe.com";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Names one request in the log and in what the caller is told.
@@ -111,7 +113,7 @@ pub fn content_security_policy() {
     let nonce = use_context::<leptos::nonce::Nonce>().map(|nonce| nonce.to_string()).unwrap_or_default();
     let policy = format!(
         "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; img-src 'self' data:; \
-         object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         object-src 'none'; base-uri 'none'; form-action 'self' {PAYMENT_PAGES}; frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         let response = expect_context::<ResponseOptions>();

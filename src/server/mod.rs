@@ -4,6 +4,8 @@
 pub mod accounts;
 pub mod api;
 pub mod auth;
+pub mod back_office;
+pub mod buying;
 pub mod caller;
 pub mod catalog;
 pub mod clock;

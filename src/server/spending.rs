@@ -9,7 +9,7 @@ use crate::{
         catalog::{Action, NoPrice, Units},
     },
     problem::Problem,
-    views::QuoteView,
+    views::{QuoteView, ReliefView},
 };
 
 /// What a member asks to run, as they typed it.
@@ -36,7 +36,8 @@ pub async fn quote(
     let (action, charge) = price(&catalog, order)?;
     let account = state.ledger.account(member.account).await?;
     let quote = account.quote(charge.cost, &catalog.limits, state.clock.now());
-    Ok(QuoteView::of(action, &charge, quote, &account, |refusal| state.refused(refusal), key))
+    let relief = |missing| ReliefView::of(&catalog, &account, missing, state.clock.now());
+    Ok(QuoteView::of(action, &charge, quote, &account, relief, |refusal| state.refused(refusal), key))
 }
 
 /// Takes what the order costs, if that is what the member was shown, from the account that they were shown: they may

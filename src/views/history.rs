@@ -1,6 +1,6 @@
 //! History: what a member's entries say, in words.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,15 @@ pub struct EntryView {
     pub title: String,
     pub delta: i64,
     pub balance_after: Credits,
+    /// Where its receipt is, where money was paid for it.
+    pub receipt_url: Option<String>,
+}
+
+/// A purchase, by what its entries need of it.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    pub title: String,
+    pub receipt_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,12 +63,13 @@ pub enum KindView {
 
 impl HistoryView {
     /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first;
-    /// `latest`: the account's last.
+    /// `latest`: the account's last. `bought`: purchases by the reference that their entries bear.
     pub fn of(
         mut entries: Vec<Arc<Entry>>,
         before: Option<Version>,
         latest: Version,
         catalog: &Catalog,
+        bought: &HashMap<String, Bought>,
     ) -> Self {
         let has_older = entries.len() > Self::PAGE;
         entries.truncate(Self::PAGE);
@@ -69,7 +79,11 @@ impl HistoryView {
             start => CursorView::Before(start),
         });
         let older = entries.last().filter(|_| has_older).map(|oldest| CursorView::Before(oldest.version.0));
-        Self { entries: entries.iter().map(|entry| EntryView::of(entry, catalog)).collect(), newer, older }
+        let view = |entry: &Arc<Entry>| {
+            let bought = entry.reference.as_ref().and_then(|reference| bought.get(reference.as_str()));
+            EntryView::of(entry, catalog, bought)
+        };
+        Self { entries: entries.iter().map(view).collect(), newer, older }
     }
 
     /// How many entries a page shows.
@@ -77,7 +91,7 @@ impl HistoryView {
 }
 
 impl EntryView {
-    fn of(entry: &Entry, catalog: &Catalog) -> Self {
+    fn of(entry: &Entry, catalog: &Catalog, bought: Option<&Bought>) -> Self {
         let kind = match entry.kind {
             Kind::Grant => KindView::Grant,
             Kind::Spend(_) => KindView::Spend,
@@ -98,9 +112,14 @@ impl EntryView {
             version: entry.version.0,
             at: entry.at,
             kind,
-            title: title(entry, catalog),
+            title: match (bought, kind) {
+                (Some(bought), KindView::Clawback) => format!("Refund of {}", bought.title),
+                (Some(bought), KindView::Reinstatement) => format!("Refund of {} taken back", bought.title),
+                _ => title(entry, catalog),
+            },
             delta: entry.delta(),
             balance_after: entry.balance_after,
+            receipt_url: bought.and_then(|bought| bought.receipt_url.clone()),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         Amount, Catalog,
-        catalog::{Action, Cost, Pack, Plan},
+        catalog::{Action, Allowance, Cost, Interval, Pack, Plan},
     },
     text,
 };
@@ -39,6 +39,8 @@ pub struct PlanView {
     pub terms: String,
     /// `$12.00 per month`
     pub price: String,
+    /// `$0.12 per credit`, where it costs something and credits can be counted.
+    pub per_credit: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,8 @@ pub struct PackView {
     pub terms: String,
     /// `$12.00`
     pub price: String,
+    /// `$0.12 per credit`
+    pub per_credit: String,
 }
 
 impl OfferView {
@@ -81,8 +85,19 @@ impl ActionView {
 }
 
 impl PlanView {
-    fn of(plan: &Plan) -> Self {
+    pub fn of(plan: &Plan) -> Self {
+        let months = match plan.interval {
+            Interval::Month => 1,
+            Interval::Year => 12,
+        };
+        let credits = match plan.allowance {
+            Allowance::Monthly(monthly) => {
+                monthly.get().checked_mul(months).and_then(|credits| Amount::try_from(credits).ok())
+            }
+            Allowance::Unlimited => None,
+        };
         Self {
+            per_credit: plan.price.zip(credits).map(|(price, credits)| text::per_credit(price, credits)),
             key: plan.key.to_string(),
             title: plan.title.clone(),
             description: plan.description.clone(),
@@ -93,8 +108,9 @@ impl PlanView {
 }
 
 impl PackView {
-    fn of(pack: &Pack) -> Self {
+    pub fn of(pack: &Pack) -> Self {
         Self {
+            per_credit: text::per_credit(pack.price, pack.credits),
             key: pack.key.to_string(),
             title: pack.title.clone(),
             description: pack.description.clone(),

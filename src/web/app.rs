@@ -10,8 +10,14 @@ use leptos_router::{
 
 use super::{
     components::{Footer, Header, LowCreditBanner},
-    fns::{DismissWarning, EnterPortal, SignIn, SignOut, SignUp, Spend, session},
-    pages::{ActionPage, Actions, Credits, History, Home, NoSuchPage, PortalPage, SignInPage, SignUpPage},
+    fns::{
+        Buy, CancelPurchase, DismissWarning, EnterPortal, HandleDifference, RefundPurchase, ReplayEvent,
+        SignIn, SignOut, SignUp, Spend, session,
+    },
+    pages::{
+        ActionPage, Actions, Buy as BuyPage, Credits, History, Home, NoSuchPage, PortalPage, PurchasePage,
+        SignInPage, SignUpPage, admin,
+    },
 };
 use crate::{problem::Problem, views::FrameView};
 
@@ -79,6 +85,13 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/actions/:action") view=ActionPage />
             <Route path=path!("/credits") view=Credits />
             <Route path=path!("/history") view=History />
+            <Route path=path!("/buy") view=BuyPage />
+            <Route path=path!("/buy/:purchase") view=PurchasePage />
+            <Route path=path!("/admin/purchases") view=admin::Purchases />
+            <Route path=path!("/admin/purchases/:purchase") view=admin::PurchaseFacts />
+            <Route path=path!("/admin/purchases/:purchase/refund") view=admin::Refund />
+            <Route path=path!("/admin/inbox") view=admin::Inbox />
+            <Route path=path!("/admin/differences") view=admin::Differences />
             <Route path=path!("/portal/:token") view=PortalPage />
         </Routes>
         <Footer />
@@ -111,8 +124,14 @@ pub struct Acts {
     pub sign_in: ServerAction<SignIn>,
     pub sign_out: ServerAction<SignOut>,
     pub spend: ServerAction<Spend>,
+    /// Sent by plain forms; here is what went wrong with one.
+    pub buy: ServerAction<Buy>,
+    pub cancel_purchase: ServerAction<CancelPurchase>,
     pub dismiss_warning: ServerAction<DismissWarning>,
     pub enter_portal: ServerAction<EnterPortal>,
+    pub refund_purchase: ServerAction<RefundPurchase>,
+    pub replay_event: ServerAction<ReplayEvent>,
+    pub handle_difference: ServerAction<HandleDifference>,
 }
 
 /// Whether the page that is made now is the one that the browser loaded.
@@ -133,6 +152,11 @@ impl Acts {
         self.sign_in.clear();
         self.spend.clear();
         self.enter_portal.clear();
+        self.buy.clear();
+        self.cancel_purchase.clear();
+        self.refund_purchase.clear();
+        self.replay_event.clear();
+        self.handle_difference.clear();
     }
 
     /// Differs after anything was done.

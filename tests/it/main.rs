@@ -3,6 +3,7 @@
 //! a command with one.
 
 mod api;
+mod buying;
 mod catalog;
 mod embedded;
 mod guide;

@@ -111,6 +111,44 @@ pub async fn fail(
     .map(drop)
 }
 
+/// An event as admins see it.
+#[derive(Debug)]
+pub struct Shown {
+    pub id: String,
+    pub kind: String,
+    pub state: String,
+    pub note: Option<String>,
+    pub attempts: i32,
+    pub received_at: DateTime<Utc>,
+}
+
+/// A page of those that came in before the one named, the newest first.
+pub async fn page(
+    pool: &PgPool,
+    only_failed: bool,
+    before: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<Shown>> {
+    sqlx::query_as!(
+        Shown,
+        "select id, kind, state, note, attempts, received_at
+         from stripe_events
+         where (not $1 or state = 'failed')
+           and ($2::text is null or (received_at, id) < (
+               select received_at, id
+               from stripe_events
+               where id = $2
+           ))
+         order by received_at desc, id desc
+         limit $3",
+        only_failed,
+        before,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+}
+
 /// Those that are to be tried by now, the longest due first.
 pub async fn due(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(

@@ -7,10 +7,10 @@ use leptos::{
     prelude::*,
 };
 
-use super::{Date, ProblemNotice, SubmitButton};
+use super::{BuyForm, Date, ProblemNotice, SubmitButton};
 use crate::{
     text,
-    views::{AllocationView, OutcomeView, QuoteView},
+    views::{AllocationView, OutcomeView, PackView, PlanView, QuoteView, ReliefView},
     web::app::Acts,
 };
 
@@ -47,7 +47,7 @@ pub fn CostPrompt<C: IntoView + 'static>(
                 <Confirm account action units cost idempotency_key cancel />
             })
         }
-        OutcomeView::Short { missing, min_balance } => {
+        OutcomeView::Short { missing, min_balance, relief } => {
             let kept = match min_balance.get() {
                 0 => String::new(),
                 kept => format!(" {} must stay on the account.", text::credits(kept)),
@@ -65,7 +65,7 @@ pub fn CostPrompt<C: IntoView + 'static>(
             EitherOf3::B(view! {
                 <p>{words}</p>
                 <Sum lines=sum />
-                <div class="buttons">{cancel} <a href="/credits">"See your credits"</a></div>
+                <Relief relief action units attempt=idempotency_key cancel />
             })
         }
         OutcomeView::Refused(problem) => EitherOf3::C(view! {
@@ -96,6 +96,53 @@ pub fn CostPrompt<C: IntoView + 'static>(
         <div class="prompt">
             {heading} <ProblemNotice problem /> {body}
         </div>
+    }
+}
+
+/// What would bring what is missing, and the way back to this very action.
+#[component]
+fn Relief<C: IntoView + 'static>(
+    relief: ReliefView,
+    action: String,
+    units: Option<i64>,
+    attempt: String,
+    cancel: C,
+) -> impl IntoView {
+    let units = units.map(|units| format!("?units={units}")).unwrap_or_default();
+    let here = format!("/actions/{action}{units}");
+    let others = |chosen: String| format!("/buy?{chosen}return_to={}", text::query_value(&here));
+    match relief {
+        ReliefView::Pack(PackView { key, title, terms, price, .. }) => {
+            let others = others(format!("pack={key}&"));
+            EitherOf3::A(view! {
+                <p>{format!("{title}: {terms}, {price}. Then you come back to this action.")}</p>
+                <div class="buttons">
+                    <BuyForm item=format!("pack:{key}") attempt return_to=Some(here) class="button primary">
+                        {format!("Buy {title} — {price}")}
+                    </BuyForm>
+                    {cancel}
+                    <a href=others>"Other ways"</a>
+                </div>
+            })
+        }
+        ReliefView::Plans(plans) => {
+            let others = others(String::new());
+            let plans = plans.into_iter().map(|PlanView { key, title, terms, price, .. }| {
+                view! {
+                    <p>{format!("{title}: {terms}, {price}.")}</p>
+                    <BuyForm item=format!("plan:{key}") attempt=attempt.clone() return_to=Some(here.clone()) class="button wide">
+                        {format!("Get {title} — {price}")}
+                    </BuyForm>
+                }
+            });
+            EitherOf3::B(view! {
+                <div class="prompt-offers">{plans.collect_view()}</div>
+                <div class="buttons">{cancel} <a href=others>"See all plans"</a></div>
+            })
+        }
+        ReliefView::Nothing => EitherOf3::C(view! {
+            <div class="buttons">{cancel} <a href="/credits">"See your credits"</a></div>
+        }),
     }
 }
 

@@ -57,6 +57,14 @@ fn EntryRow(entry: EntryView) -> impl IntoView {
         KindView::Subscription => "plan",
         KindView::Renewal => "renewal",
     };
+    let receipt = entry.receipt_url.map(|url| {
+        view! {
+            " "
+            <a class="receipt" href=url rel="external">
+                "Receipt"
+            </a>
+        }
+    });
     let sign = if entry.delta < 0 { "minus" } else { "plus" };
     view! {
         <tr role="row">
@@ -69,6 +77,7 @@ fn EntryRow(entry: EntryView) -> impl IntoView {
                 <span class="tag" data-kind=kind>
                     {kind}
                 </span>
+                {receipt}
             </th>
             <td role="cell" class="number">
                 <span class="amount" data-sign=sign>

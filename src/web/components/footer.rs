@@ -10,7 +10,18 @@ pub fn Footer() -> impl IntoView {
     view! {
         <footer class="footer">
             <Transition>
-                {move || Suspend::new(async move { session.await.ok().map(|frame| view! { <p>{frame.product}</p> }) })}
+                {move || Suspend::new(async move {
+                    session
+                        .await
+                        .ok()
+                        .map(|frame| {
+                            let sandbox = frame.is_sandbox.then(|| view! { <p>"Sandbox: no money moves here."</p> });
+                            view! {
+                                <p>{frame.product}</p>
+                                {sandbox}
+                            }
+                        })
+                })}
             </Transition>
             <p>"Every price is shown before anything is spent."</p>
             <p>

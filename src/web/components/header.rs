@@ -24,10 +24,10 @@ pub fn Header() -> impl IntoView {
                             name.learn(&frame.product);
                         }
                         match frame {
-                            Ok(FrameView { product, member: Some(member) }) => {
-                                EitherOf3::A(view! { <MemberHeader product member /> })
+                            Ok(FrameView { product, sells, member: Some(member), .. }) => {
+                                EitherOf3::A(view! { <MemberHeader product sells member /> })
                             }
-                            Ok(FrameView { product, member: None }) => {
+                            Ok(FrameView { product, member: None, .. }) => {
                                 EitherOf3::B(view! { <VisitorHeader product /> })
                             }
                             // Nobody knows who it is: nothing is offered that might be wrong.
@@ -41,9 +41,9 @@ pub fn Header() -> impl IntoView {
 }
 
 #[component]
-fn MemberHeader(product: String, member: MemberView) -> impl IntoView {
+fn MemberHeader(product: String, sells: bool, member: MemberView) -> impl IntoView {
     let Acts { sign_out, .. } = expect_context();
-    let MemberView { name, balance, return_url, .. } = member;
+    let MemberView { name, balance, return_url, is_admin, .. } = member;
     let title = name.clone();
     view! {
         <Wordmark product href="/actions" />
@@ -58,6 +58,22 @@ fn MemberHeader(product: String, member: MemberView) -> impl IntoView {
                 <li>
                     <A href="/history">"History"</A>
                 </li>
+                {sells
+                    .then(|| {
+                        view! {
+                            <li>
+                                <A href="/buy">"Buy"</A>
+                            </li>
+                        }
+                    })}
+                {is_admin
+                    .then(|| {
+                        view! {
+                            <li>
+                                <A href="/admin/purchases">"Admin"</A>
+                            </li>
+                        }
+                    })}
             </ul>
         </nav>
         <div class="account">

@@ -32,8 +32,10 @@ pub fn Message(
 #[component]
 pub fn ProblemMessage(problem: Problem) -> impl IntoView {
     let title = match problem {
-        Problem::NotFound | Problem::UnknownAction => "Page not found",
-        Problem::UnknownCursor => "No such page of history",
+        Problem::NotFound | Problem::UnknownAction | Problem::UnknownPurchase => "Page not found",
+        Problem::NotAnAdmin => "For admins only",
+        Problem::AmountInvalid | Problem::NotRefundable => "How much?",
+        Problem::UnknownCursor => "No such page of this list",
         Problem::UnitsInvalid => "How many?",
         Problem::UnitsNotTaken => "No number needed",
         Problem::LinkUsed => "This link is used up",

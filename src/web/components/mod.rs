@@ -1,6 +1,7 @@
 //! Parts that more than one page is made of.
 
 mod balance_badge;
+mod buy_form;
 mod cost_prompt;
 mod credentials;
 mod entry_table;
@@ -19,6 +20,7 @@ mod time;
 
 pub use self::{
     balance_badge::BalanceBadge,
+    buy_form::BuyForm,
     cost_prompt::CostPrompt,
     credentials::CredentialsFields,
     entry_table::EntryTable,

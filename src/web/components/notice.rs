@@ -8,6 +8,7 @@ use crate::problem::Problem;
 
 #[derive(Clone, Copy)]
 pub enum NoticeKind {
+    Info,
     Success,
     Danger,
 }
@@ -15,6 +16,7 @@ pub enum NoticeKind {
 #[component]
 pub fn Notice(kind: NoticeKind, children: Children) -> impl IntoView {
     let kind = match kind {
+        NoticeKind::Info => "info",
         NoticeKind::Success => "success",
         NoticeKind::Danger => "danger",
     };

@@ -6,7 +6,7 @@ use super::Date;
 use crate::{domain::SubscriptionState, views::SubscriptionView};
 
 #[component]
-pub fn PlanCard(subscription: SubscriptionView) -> impl IntoView {
+pub fn PlanCard(subscription: SubscriptionView, has_billing_portal: bool) -> impl IntoView {
     let SubscriptionView { title, terms, state, period, next } = subscription;
     let (state, word) = match state {
         SubscriptionState::Active => ("active", "Active"),
@@ -30,6 +30,15 @@ pub fn PlanCard(subscription: SubscriptionView) -> impl IntoView {
             <p>{terms}</p>
             <p class="plan-next">{next}</p>
             {period}
+            {has_billing_portal
+                .then(|| {
+                    // What it leads to is no page of ours.
+                    view! {
+                        <form method="post" action="/fn/open_billing_portal">
+                            <button class="button">"Manage payment"</button>
+                        </form>
+                    }
+                })}
         </section>
     }
 }

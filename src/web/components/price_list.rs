@@ -27,15 +27,31 @@ pub fn PriceList<V: IntoView + 'static>(
     list(rows.collect_view())
 }
 
+/// `end`: what stands at the end of a plan's row, below its price.
 #[component]
-pub fn PlanList(plans: Vec<PlanView>) -> impl IntoView {
-    let rows = plans.into_iter().map(|plan| sold(plan.title, plan.terms, plan.description, plan.price));
+pub fn PlanList<V: IntoView + 'static>(
+    plans: Vec<PlanView>,
+    end: impl Fn(&PlanView) -> V + 'static,
+) -> impl IntoView {
+    let rows = plans.into_iter().map(|plan| {
+        let end = end(&plan);
+        let PlanView { title, terms, description, price, per_credit, .. } = plan;
+        sold(title, terms, description, price, per_credit, end)
+    });
     list(rows.collect_view())
 }
 
+/// `end`: as with plans.
 #[component]
-pub fn PackList(packs: Vec<PackView>) -> impl IntoView {
-    let rows = packs.into_iter().map(|pack| sold(pack.title, pack.terms, pack.description, pack.price));
+pub fn PackList<V: IntoView + 'static>(
+    packs: Vec<PackView>,
+    end: impl Fn(&PackView) -> V + 'static,
+) -> impl IntoView {
+    let rows = packs.into_iter().map(|pack| {
+        let end = end(&pack);
+        let PackView { title, terms, description, price, per_credit, .. } = pack;
+        sold(title, terms, description, price, Some(per_credit), end)
+    });
     list(rows.collect_view())
 }
 
@@ -57,7 +73,14 @@ fn row(title: impl IntoView, text: impl IntoView, end: impl IntoView) -> impl In
 }
 
 /// What is sold for money, under the heading of a section.
-fn sold(title: String, terms: String, description: String, price: String) -> impl IntoView {
+fn sold(
+    title: String,
+    terms: String,
+    description: String,
+    price: String,
+    per_credit: Option<String>,
+    end: impl IntoView,
+) -> impl IntoView {
     let description = (!description.is_empty()).then(|| view! { <p class="list-text">{description}</p> });
     row(
         view! { <h3 class="list-title">{title}</h3> },
@@ -65,7 +88,13 @@ fn sold(title: String, terms: String, description: String, price: String) -> imp
             <p class="list-text">{terms}</p>
             {description}
         },
-        view! { <p class="list-price">{price}</p> },
+        view! {
+            <div class="list-end">
+                <p class="list-price">{price}</p>
+                {per_credit.map(|per_credit| view! { <p class="list-per">{per_credit}</p> })}
+                {end}
+            </div>
+        },
     )
 }
 

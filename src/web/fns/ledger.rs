@@ -9,11 +9,13 @@ use crate::{
 
 #[server(prefix = "/fn", endpoint = "credits")]
 pub async fn credits() -> Result<CreditsView, Problem> {
-    use crate::server::caller::answer;
+    use crate::server::{buying, caller::answer};
     answer(|caller| async move {
         let member = caller.member().await?;
-        let account = caller.state.ledger.account(member.account).await?;
-        Ok(CreditsView::of(&account, &caller.state.catalog(), caller.state.clock.now()))
+        let state = &caller.state;
+        let account = state.ledger.account(member.account).await?;
+        let has_billing_portal = buying::has_billing_portal(state, &account).await?;
+        Ok(CreditsView::of(&account, &state.catalog(), has_billing_portal, state.clock.now()))
     })
     .await
 }
@@ -23,7 +25,7 @@ pub async fn credits() -> Result<CreditsView, Problem> {
 pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
     use crate::{
         domain::Version,
-        server::{caller::answer, ledger::Filter},
+        server::{buying, caller::answer, ledger::Filter},
     };
     answer(|caller| async move {
         let member = caller.member().await?;
@@ -37,8 +39,9 @@ pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
             .ledger
             .history(member.account, before, &Filter::default(), HistoryView::PAGE + 1)
             .await?;
+        let bought = buying::named(&caller.state, member.account, &history.entries).await?;
         let latest = history.account.version();
-        Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog()))
+        Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog(), &bought))
     })
     .await
 }

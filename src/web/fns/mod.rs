@@ -2,11 +2,20 @@
 //! `crate::server`, and returns a view. All are POST, under `/fn`; `router` lists them.
 
 mod actions;
+mod admin;
+mod buying;
 mod ledger;
 mod people;
 
 pub use self::{
     actions::{ListActions, Spend, list_actions, offer, quote, spend},
+    admin::{
+        HandleDifference, RefundPurchase, ReplayEvent, admin_purchase, admin_purchases, differences,
+        handle_difference, inbox, preview_refund, refund_purchase, replay_event,
+    },
+    buying::{
+        Buy, CancelPurchase, OpenBillingPortal, buy, cancel_purchase, open_billing_portal, purchase, shop,
+    },
     ledger::{credits, history},
     people::{
         DismissWarning, EnterPortal, SignIn, SignOut, SignUp, dismiss_warning, enter_portal, session,

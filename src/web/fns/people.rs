@@ -71,24 +71,30 @@ pub async fn typed_email() -> Result<Option<String>, Problem> {
 #[server(prefix = "/fn", endpoint = "session")]
 pub async fn session() -> Result<FrameView, Problem> {
     use crate::{
-        server::{caller::answer, warnings},
-        views::MemberView,
+        server::{caller::answer, store::people::Role, warnings},
+        views::{MemberView, ShopView},
     };
     answer(|caller| async move {
         let state = &caller.state;
         let catalog = state.catalog();
-        let product = catalog.name.clone();
-        let Some(user) = caller.user().await? else { return Ok(FrameView { product, member: None }) };
+        let frame = |member| FrameView {
+            product: catalog.name.clone(),
+            sells: ShopView::is_open(&catalog),
+            is_sandbox: state.is_sandbox,
+            member,
+        };
+        let Some(user) = caller.user().await? else { return Ok(frame(None)) };
         let account = state.ledger.account(user.account).await?;
         let standing = warnings::of(state, &account).await.unwrap_or_else(|error| {
             // A page is worth showing without them.
             tracing::warn!(error = &error as &dyn std::error::Error, "nobody saw whether to warn");
             Vec::new()
         });
+        let is_admin = user.role == Role::Admin;
         let return_url = state.auth.return_url(&caller.session).await?;
         let now = state.clock.now();
-        let member = MemberView::of(user.name, return_url, &account, &standing, &catalog, now);
-        Ok(FrameView { product, member: Some(member) })
+        let member = MemberView::of(user.name, return_url, is_admin, &account, &standing, &catalog, now);
+        Ok(frame(Some(member)))
     })
     .await
 }

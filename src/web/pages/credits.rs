@@ -22,7 +22,17 @@ pub fn Credits() -> impl IntoView {
 
 #[component]
 fn Have(credits: CreditsView) -> impl IntoView {
-    let CreditsView { available, is_unlimited, held, debt, subscription, next_expiry, lots } = credits;
+    let CreditsView {
+        available,
+        is_unlimited,
+        held,
+        debt,
+        subscription,
+        has_billing_portal,
+        sells,
+        next_expiry,
+        lots,
+    } = credits;
     let available = available.get();
     let (figure, unit) = match available {
         0 if is_unlimited => ("Unlimited".to_owned(), String::new()),
@@ -64,7 +74,17 @@ fn Have(credits: CreditsView) -> impl IntoView {
             {held}
             {debt}
         </div>
-        {subscription.map(|subscription| view! { <PlanCard subscription /> })}
+        {sells
+            .then(|| {
+                view! {
+                    <div class="buttons">
+                        <a class="button" href="/buy">
+                            "Buy credits"
+                        </a>
+                    </div>
+                }
+            })}
+        {subscription.map(|subscription| view! { <PlanCard subscription has_billing_portal /> })}
         {lots}
     }
 }

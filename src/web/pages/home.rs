@@ -22,8 +22,9 @@ pub fn Home() -> impl IntoView {
 fn Offer(offer: OfferView) -> impl IntoView {
     let Session(session) = expect_context();
     let gift = offer.signup.map(|signup| format!("{} free when you sign up", text::credits(signup.get())));
-    let plans = section("plans", "Plans", offer.plans, |plans| view! { <PlanList plans /> });
-    let packs = section("packs", "Credit packs", offer.packs, |packs| view! { <PackList packs /> });
+    let plans = section("plans", "Plans", offer.plans, |plans| view! { <PlanList plans end=|_| () /> });
+    let packs =
+        section("packs", "Credit packs", offer.packs, |packs| view! { <PackList packs end=|_| () /> });
     view! {
         <section class="hero">
             <h1>{offer.name}</h1>

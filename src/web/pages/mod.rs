@@ -2,15 +2,19 @@
 
 mod action;
 mod actions;
+pub mod admin;
+mod buy;
 mod credits;
 mod history;
 mod home;
 mod no_such_page;
 mod portal;
+mod purchase;
 mod sign_in;
 mod sign_up;
 
 pub use self::{
-    action::ActionPage, actions::Actions, credits::Credits, history::History, home::Home,
-    no_such_page::NoSuchPage, portal::PortalPage, sign_in::SignInPage, sign_up::SignUpPage,
+    action::ActionPage, actions::Actions, buy::Buy, credits::Credits, history::History, home::Home,
+    no_such_page::NoSuchPage, portal::PortalPage, purchase::PurchasePage, sign_in::SignInPage,
+    sign_up::SignUpPage,
 };

@@ -1,6 +1,7 @@
 //! Purchases: what was agreed, what Stripe told of it, and what came of that. `starting` notes new ones, `settling` what
 //! becomes of them.
 
+mod listing;
 mod settling;
 mod starting;
 
@@ -9,6 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use self::{
+    listing::{Back, Named, money_back, named, page, pending_of},
     settling::{Told, ask_again, expire_unsent, id_of_payment, lock, note, settled, to_ask, without_grant},
     starting::{count_pending, insert, lock_starts, note_session, of_attempt},
 };

@@ -1,0 +1,185 @@
+//! Buying, as a member's pages ask for it: what was typed in, a purchase out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use uuid::Uuid;
+
+use super::{
+    AppState, Error,
+    caller::local_path,
+    purchases::{
+        change,
+        start::{self, NewPurchase, PURCHASE, Wanted},
+    },
+    store::{
+        payments,
+        people::User,
+        purchases::{self as store, Item, Purchase},
+        stripe_customers,
+    },
+};
+use crate::{
+    domain::{Account, AccountId, Entry, PurchaseState},
+    problem::Problem,
+    text,
+    views::{Bought, PendingView, PurchaseView, ShopView, StageView},
+};
+
+/// How many purchases that are not paid a page shows.
+const PENDING_SHOWN_MAX: i64 = 10;
+/// A form's own name for what it buys.
+const ATTEMPT_BYTES_MAX: usize = 100;
+const RETURN_TO: &str = "return_to";
+const RETURN_TO_BYTES_MAX: usize = 1_000;
+
+/// What is for sale, and what the member has begun to buy.
+pub async fn shop(state: &AppState, member: &User) -> Result<ShopView, Error> {
+    let account = state.ledger.account(member.account).await?;
+    let mut conn = state.pool.acquire().await?;
+    let pending = store::pending_of(&mut conn, member.account, PENDING_SHOWN_MAX).await?;
+    let pending = pending.into_iter().map(|purchase| PendingView {
+        id: purchase.id.to_string(),
+        checkout: checkout_of(&purchase),
+        price: text::price(purchase.price),
+        begun: purchase.created_at,
+        title: purchase.title,
+    });
+    let attempt = state.clock.new_id().to_string();
+    let current = account.current_subscription();
+    Ok(ShopView::of(&state.catalog(), current, pending.collect(), attempt, state.is_sandbox))
+}
+
+/// Begins a purchase, or finds the one that this attempt has begun; returns where the buyer goes on.
+pub async fn buy(
+    state: &AppState,
+    member: &User,
+    item: &str,
+    attempt: &str,
+    return_to: Option<&str>,
+) -> Result<String, Error> {
+    let is_attempt = (1..=ATTEMPT_BYTES_MAX).contains(&attempt.len())
+        && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let wanted = match item.split_once(':').filter(|_| is_attempt) {
+        Some(("pack", key)) => Wanted::Pack(key),
+        Some(("plan", key)) => Wanted::Plan(key),
+        _ => return Err(Problem::Malformed.into()),
+    };
+    let back = return_to.filter(|page| page.len() <= RETURN_TO_BYTES_MAX).map(local_path);
+    let back = back.map(|page| format!("&{RETURN_TO}={}", text::query_value(page))).unwrap_or_default();
+    if let Wanted::Plan(key) = wanted
+        && change::plan(state, member.account, key, &format!("{attempt}:{key}")).await?
+    {
+        return Ok("/credits".to_owned());
+    }
+    let page = format!("{}/buy/{PURCHASE}", state.base_url);
+    let new = NewPurchase {
+        item: wanted,
+        // A page has one name for all that it sells.
+        attempt: &format!("page:{attempt}:{item}"),
+        success_url: &format!("{page}?paid{back}"),
+        cancel_url: &format!("{page}?canceled{back}"),
+        saves_card: false,
+    };
+    let purchase = start::start(state, &state.stripe, member.account, new).await?;
+    Ok(checkout_of(&purchase).unwrap_or_else(|| format!("/buy/{}", purchase.id)))
+}
+
+/// How a purchase stands. `asks`: Stripe is asked for what it has not told yet.
+pub async fn look(state: &AppState, member: &User, id: &str, asks: bool) -> Result<PurchaseView, Error> {
+    let mut purchase = own(state, member, id).await?;
+    if asks && purchase.state == PurchaseState::Pending {
+        purchase = start::confirm(state, &state.stripe, purchase.id).await?;
+    }
+    let account = state.ledger.account(member.account).await?;
+    let now = state.clock.now();
+    let (credits, is_there) = match &purchase.item {
+        Item::Pack { credits, .. } => (Some(*credits), purchase.lot.is_some()),
+        Item::Plan { key, .. } => {
+            let current = account.current_subscription();
+            (None, current.is_some_and(|current| current.terms.plan == *key))
+        }
+    };
+    let receipt_url = match &purchase.payment_intent {
+        Some(payment_intent) => {
+            payments::receipt_url(&mut *state.pool.acquire().await?, payment_intent).await?
+        }
+        None => None,
+    };
+    Ok(PurchaseView {
+        id: purchase.id.to_string(),
+        stage: StageView::of(purchase.state, is_with_bank(&purchase), is_there, credits),
+        price: text::price(purchase.price),
+        available: account.available(now),
+        is_unlimited: account.is_unlimited(now),
+        checkout: checkout_of(&purchase),
+        receipt_url,
+        return_to: return_to(&purchase.success_url),
+        title: purchase.title,
+    })
+}
+
+pub async fn cancel(state: &AppState, member: &User, id: &str) -> Result<(), Error> {
+    let purchase = own(state, member, id).await?;
+    start::cancel(state, &state.stripe, purchase.id).await.map(drop)
+}
+
+/// Whether an account pays for its plan through Stripe.
+pub async fn has_billing_portal(state: &AppState, account: &Account) -> Result<bool, Error> {
+    let pays = account.current_subscription().is_some_and(|current| !current.terms.is_free);
+    if !pays {
+        return Ok(false);
+    }
+    let mut conn = state.pool.acquire().await?;
+    Ok(stripe_customers::of(&mut conn, account.id()).await?.is_some())
+}
+
+/// Where a member's subscription and card are changed.
+pub async fn open_billing_portal(state: &AppState, member: &User) -> Result<String, Error> {
+    let customer = stripe_customers::of(&mut *state.pool.acquire().await?, member.account).await?;
+    let customer = customer.ok_or(Problem::NotSubscribed)?;
+    Ok(state.stripe.open_portal(&customer, &format!("{}/credits", state.base_url)).await?)
+}
+
+/// The purchases that these entries of an account came of, by the reference that they bear.
+pub async fn named(
+    state: &AppState,
+    account: AccountId,
+    entries: &[Arc<Entry>],
+) -> Result<HashMap<String, Bought>, Error> {
+    let references = entries.iter().filter_map(|entry| entry.reference.as_ref()?.as_str().parse().ok());
+    let ids: Vec<Uuid> = references.collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = store::named(&mut *state.pool.acquire().await?, account, &ids).await?;
+    let bought = found
+        .into_iter()
+        .map(|store::Named { id, title, receipt_url }| (id.to_string(), Bought { title, receipt_url }));
+    Ok(bought.collect())
+}
+
+/// A purchase of the member's own; nobody is told of another's.
+async fn own(state: &AppState, member: &User, id: &str) -> Result<Purchase, Error> {
+    let id: Uuid = id.parse().map_err(|_| Problem::UnknownPurchase)?;
+    let found = store::find(&mut *state.pool.acquire().await?, id).await?;
+    Ok(found.filter(|purchase| purchase.account == member.account).ok_or(Problem::UnknownPurchase)?)
+}
+
+/// Where it is paid, as long as it can be.
+fn checkout_of(purchase: &Purchase) -> Option<String> {
+    let can_be = purchase.state == PurchaseState::Pending && !is_with_bank(purchase);
+    purchase.url.clone().filter(|_| can_be)
+}
+
+/// A payment is known by its name once the buyer is through with the payment page, and not while they try cards there.
+fn is_with_bank(purchase: &Purchase) -> bool {
+    purchase.state == PurchaseState::Pending && purchase.payment_intent.is_some()
+}
+
+/// The page of ours that the buyer came from, which the address says to which the payment page leads back.
+fn return_to(success_url: &str) -> Option<String> {
+    let (_, query) = success_url.split_once('?')?;
+    let page = query.split('&').find_map(|pair| pair.strip_prefix(RETURN_TO)?.strip_prefix('='))?;
+    let page = percent_encoding::percent_decode_str(page).decode_utf8().ok()?;
+    Some(local_path(&page).to_owned())
+}

@@ -1,0 +1,104 @@
+//! Looking through purchases: a buyer's open ones, those that a history names, and all of them for admins.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Purchase, of_ids};
+use crate::domain::{AccountId, PurchaseState};
+
+/// Those that an account has begun and nobody has paid, the newest first.
+pub async fn pending_of(
+    conn: &mut PgConnection,
+    account: AccountId,
+    limit: i64,
+) -> sqlx::Result<Vec<Purchase>> {
+    let ids = sqlx::query_scalar!(
+        "select id
+         from purchases
+         where account_id = $1
+           and state = 'pending'
+         order by created_at desc, id desc
+         limit $2",
+        Uuid::from(account),
+        limit,
+    );
+    let ids = ids.fetch_all(&mut *conn).await?;
+    of_ids(conn, &ids).await
+}
+
+/// A page of all there are, in one state or in any, the newest first: those that began before the one named.
+pub async fn page(
+    conn: &mut PgConnection,
+    state: Option<PurchaseState>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<Purchase>> {
+    // An id tells when it was made.
+    let ids = sqlx::query_scalar!(
+        "select id
+         from purchases
+         where ($1::text is null or state = $1)
+           and ($2::uuid is null or id < $2)
+         order by id desc
+         limit $3",
+        state.map(PurchaseState::as_str),
+        before,
+        limit,
+    );
+    let ids = ids.fetch_all(&mut *conn).await?;
+    let mut found = of_ids(conn, &ids).await?;
+    found.sort_unstable_by_key(|purchase| std::cmp::Reverse(purchase.id));
+    Ok(found)
+}
+
+/// What a purchase is called, and where its receipt is.
+#[derive(Debug)]
+pub struct Named {
+    pub id: Uuid,
+    pub title: String,
+    pub receipt_url: Option<String>,
+}
+
+/// Those of these that are an account's.
+pub async fn named(conn: &mut PgConnection, account: AccountId, ids: &[Uuid]) -> sqlx::Result<Vec<Named>> {
+    sqlx::query_as!(
+        Named,
+        r#"select purchases.id, purchases.title, payments.receipt_url as "receipt_url?"
+           from purchases
+           left join payments on payments.payment_intent = purchases.payment_intent
+           where purchases.account_id = $1
+             and purchases.id = any($2)"#,
+        Uuid::from(account),
+        ids,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Money that went back, or is on the way.
+#[derive(Debug)]
+pub struct Back {
+    /// Stripe's own.
+    pub id: String,
+    pub amount: i64,
+    pub state: String,
+    pub is_dispute: bool,
+}
+
+/// The refunds and disputes of a payment.
+pub async fn money_back(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Vec<Back>> {
+    sqlx::query_as!(
+        Back,
+        r#"select id as "id!", amount as "amount!", state as "state!", false as "is_dispute!"
+           from payment_refunds
+           where payment_intent = $1
+           union all
+           select id, amount, status, true
+           from disputes
+           where payment_intent = $1
+           order by 1"#,
+        payment_intent,
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -1,0 +1,122 @@
+//! One purchase: what was agreed, what became of its money and its credits, and the way to a refund.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::AdminPage;
+use crate::{
+    text,
+    views::{BackView, CreditsOfView, PaidView, PurchaseFactsView},
+    web::{
+        components::{DateTime, Notice, NoticeKind, loaded},
+        fns::admin_purchase,
+    },
+};
+
+#[component]
+pub fn PurchaseFacts() -> impl IntoView {
+    let (params, query) = (use_params_map(), use_query_map());
+    let answer = Resource::new(move || params.read().get("purchase").unwrap_or_default(), admin_purchase);
+    let was_refunded = move || query.read().get("refunded").is_some();
+    view! {
+        <AdminPage title="Purchase">
+            {loaded(
+                answer,
+                move |facts| {
+                    let refunded = was_refunded()
+                        .then(|| {
+                            view! {
+                                <Notice kind=NoticeKind::Success>
+                                    "The refund is made. What it comes to is below; the money may take some days."
+                                </Notice>
+                            }
+                        });
+                    view! {
+                        <div role="status">{refunded}</div>
+                        <Facts facts />
+                    }
+                },
+            )}
+        </AdminPage>
+    }
+}
+
+#[component]
+fn Facts(facts: PurchaseFactsView) -> impl IntoView {
+    let PurchaseFactsView { row, paid, credits, back, receipt_url, names } = facts;
+    let left = paid.as_ref().and_then(|paid| paid.left.clone());
+    let id = row.id.clone();
+    let paid = paid.map(|PaidView { amount, at, left }| {
+        let left = match left {
+            Some((words, _)) => format!(", {words} of it can be refunded"),
+            None => ", all of it went back".to_owned(),
+        };
+        fact("Paid", view! { <span>{amount} " on " <DateTime at /> {left}</span> })
+    });
+    let credits = credits.map(|CreditsOfView { bought, are_given, clawed }| {
+        let given = match (are_given, clawed.get()) {
+            (false, _) => "not given yet".to_owned(),
+            (true, 0) => "given".to_owned(),
+            (true, clawed) => format!("given, {} taken back", text::number(clawed)),
+        };
+        fact("Credits", format!("{}, {given}", text::number(bought.get())))
+    });
+    let back = back.into_iter().map(|BackView { id, amount, state, is_dispute }| {
+        let label = if is_dispute { "Dispute" } else { "Refund" };
+        fact(label, view! { <span>{format!("{amount}, {state} ")} <code>{id}</code></span> })
+    });
+    let names = names.into_iter().map(|(label, name)| fact(label, view! { <code>{name}</code> }));
+    let receipt = receipt_url.map(|url| {
+        let link = view! {
+            <a href=url rel="external">
+                "Open"
+            </a>
+        };
+        fact("Receipt", link)
+    });
+    view! {
+        <div class="intro">
+            <h1>{row.title}</h1>
+            <p>
+                {row.price} " " <span class="tag" data-state=row.state.as_str()>
+                    {text::purchase_state(row.state)}
+                </span>
+            </p>
+        </div>
+        <div class="card">
+            <dl class="rows">
+                {fact("Account", view! { <code>{row.account}</code> })}
+                {fact("Begun", view! { <DateTime at=row.begun /> })} {paid} {credits} {back.collect_view()} {receipt}
+                {names.collect_view()}
+            </dl>
+        </div>
+        {left.map(|(_, typed)| view! { <AskRefund id typed /> })}
+    }
+}
+
+/// How much goes back; what that means is shown before anything happens.
+#[component]
+fn AskRefund(id: String, typed: String) -> impl IntoView {
+    view! {
+        <section class="section" aria-labelledby="refund">
+            <h2 id="refund">"Refund"</h2>
+            <form class="filter" method="get" action=format!("/admin/purchases/{id}/refund")>
+                <div class="field">
+                    <label for="amount">"Amount"</label>
+                    <input id="amount" name="amount" inputmode="decimal" autocomplete="off" required value=typed />
+                </div>
+                <button class="button">"See what goes back"</button>
+            </form>
+        </section>
+    }
+}
+
+fn fact(label: impl Into<String>, what: impl IntoView + 'static) -> impl IntoView {
+    let label: String = label.into();
+    view! {
+        <div>
+            <dt>{label}</dt>
+            <dd>{what}</dd>
+        </div>
+    }
+}

@@ -1,0 +1,94 @@
+//! What a refund would do, and the confirmation.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::AdminPage;
+use crate::{
+    problem::Problem,
+    text,
+    views::RefundPreviewView,
+    web::{
+        app::Acts,
+        components::{ProblemNotice, SubmitButton, loaded},
+        fns::preview_refund,
+    },
+};
+
+#[component]
+pub fn Refund() -> impl IntoView {
+    let (params, query) = (use_params_map(), use_query_map());
+    let asked = move || {
+        let read = |value: Option<String>| value.unwrap_or_default();
+        (read(params.read().get("purchase")), read(query.read().get("amount")))
+    };
+    let answer = Resource::new(asked, |(purchase, amount)| preview_refund(purchase, amount));
+    view! { <AdminPage title="Refund">{loaded(answer, |preview| view! { <Preview preview /> })}</AdminPage> }
+}
+
+#[component]
+fn Preview(preview: RefundPreviewView) -> impl IntoView {
+    let Acts { refund_purchase, .. } = expect_context();
+    let problem = Signal::derive(move || refund_purchase.value().get().and_then(Result::err));
+    let spent = preview.spent();
+    let RefundPreviewView { purchase, title, account, money, amount, credits, unspent, becomes_debt, key } =
+        preview;
+    let spent_words = if becomes_debt { "Spent already: become debt" } else { "Spent already: let go" };
+    let lines = [
+        ("Money that goes back", money.clone()),
+        ("Credits that go", text::number(credits.get())),
+        ("Still there: taken", text::number(unspent.get())),
+        (spent_words, text::number(spent.get())),
+    ];
+    let lines = lines.map(|(label, number)| {
+        view! {
+            <div>
+                <dt>{label}</dt>
+                <dd>{number}</dd>
+            </div>
+        }
+    });
+    let back = format!("/admin/purchases/{purchase}");
+    let lacks_reason =
+        move || problem.get().filter(|problem| matches!(problem, Problem::ReasonMissing)).map(|_| "true");
+    view! {
+        <section class="card">
+            <div class="prompt">
+                <h1 class="prompt-title">{format!("Refund {money} of {title}?")}</h1>
+                <p class="aside">"Bought by " <code>{account}</code></p>
+                <ProblemNotice problem />
+                <dl class="sum">{lines.into_iter().collect_view()}</dl>
+                <ActionForm action=refund_purchase attr:class="form">
+                    <input type="hidden" name="purchase" value=purchase />
+                    <input type="hidden" name="amount" value=amount />
+                    <input type="hidden" name="key" value=key />
+                    <div class="field">
+                        <label for="reason">"Reason"</label>
+                        <p class="field-hint" id="reason-hint">
+                            "Kept with the refund"
+                        </p>
+                        <input
+                            id="reason"
+                            name="reason"
+                            autocomplete="off"
+                            maxlength="200"
+                            required
+                            aria-describedby="reason-hint"
+                            aria-invalid=lacks_reason
+                        />
+                    </div>
+                    <div class="buttons">
+                        <SubmitButton
+                            class="button primary"
+                            pending=refund_purchase.pending()
+                            words=format!("Refund {money}")
+                        />
+                        <a class="button" href=back>
+                            "Cancel"
+                        </a>
+                    </div>
+                </ActionForm>
+            </div>
+        </section>
+    }
+}
