@@ -1,12 +1,9 @@
 // Every page and state is looked at by axe, light and dark, wide and narrow; and even at 320 px nothing has to be
 // scrolled sideways. What no tool sees is in keyboard.spec.ts.
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import {
-  alert, askPrice, expect, open, somebody, spend, spendUnseen, submitCredentials, test,
+  alert, askPrice, expect, expectAccessible, open, somebody, spend, spendUnseen, submitCredentials, test,
 } from "./support";
-
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 // Nothing moves, so nothing is judged half-way.
 test.use({ contextOptions: { reducedMotion: "reduce" } });
@@ -68,22 +65,4 @@ for (const [name, go] of Object.entries(MEMBERS)) {
     await go(page);
     await expectAccessible(page);
   });
-}
-
-async function expectAccessible(page: Page) {
-  for (const width of [1280, 375]) {
-    await page.setViewportSize({ width, height: 800 });
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-      const found = violations.map(({ help, nodes }) => `${help}: ${nodes.map(({ html }) => html).join(" ")}`);
-      expect.soft(found, `${colorScheme}, ${width} px wide`).toEqual([]);
-    }
-  }
-  await page.setViewportSize({ width: 320, height: 800 });
-  const hidden = await page.evaluate(() => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return scrollWidth - clientWidth;
-  });
-  expect(hidden, "pixels out of sight on a screen of 320").toBe(0);
 }

@@ -34,7 +34,7 @@ test.describe("a page that is none", () => {
       expect.soft(answer.status(), before).toBe(400);
     }
     await open(page, "/history?before=nonsense");
-    await expect(heading(page, "No such page of history")).toBeVisible();
+    await expect(heading(page, "No such page of this list")).toBeVisible();
     await page.getByRole("link", { name: "Newest entries" }).click();
     await expect(page.getByRole("rowheader")).toHaveText(["Sign-up credits grant"]);
   });

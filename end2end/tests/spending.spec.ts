@@ -186,7 +186,8 @@ test.describe("having too little", () => {
     await expectSum(prompt, { Needs: "1", "You have": "0", Missing: "1" });
     await expect(prompt.getByRole("button", { name: "Confirm" })).toHaveCount(0);
 
-    await prompt.getByRole("link", { name: "See your credits" }).click();
+    await expect(prompt.getByRole("button", { name: "Buy Small pack — $9.00" })).toBeVisible();
+    await open(page, "/credits");
     await expect(page.getByRole("heading", { name: "No credits left" })).toBeVisible();
     await page.getByRole("link", { name: "See where they went" }).click();
     await expect(heading(page, "History")).toBeVisible();

@@ -1,4 +1,5 @@
 // What the tests share: a browser that notices every fault, people, and words for what people do.
+import { AxeBuilder } from "@axe-core/playwright";
 import { expect, test as base, type Locator, type Page } from "@playwright/test";
 
 export { expect };
@@ -179,4 +180,27 @@ export async function spendUnseen(page: Page, credits: number) {
 export async function payer(page: Page, action = "thumbnail") {
   const prompt = await (await page.request.get(`/actions/${action}`)).text();
   return /name="account" value="(\w+)"/.exec(prompt)?.[1] ?? "";
+}
+
+// --- who uses pages in other ways --------------------------------------------------------------------------------------
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** The page as it stands, light and dark, wide and narrow. */
+export async function expectAccessible(page: Page) {
+  for (const width of [1280, 375]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+      const found = violations.map(({ help, nodes }) => `${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+      expect.soft(found, `${colorScheme}, ${width} px wide`).toEqual([]);
+    }
+  }
+  await page.setViewportSize({ width: 320, height: 800 });
+  const hidden = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+  expect(hidden, "pixels out of sight on a screen of 320").toBe(0);
 }
