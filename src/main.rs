@@ -1,6 +1,7 @@
 //! The program: it serves, or does what an operator asks of it (`arguments`).
 
 mod arguments;
+mod keys;
 mod signals;
 
 use std::{
@@ -13,23 +14,22 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use futures_util::FutureExt;
 use indicatif::{ProgressBar, ProgressStyle};
 use scrip::{
-    domain::{AccountId, Catalog, KeyId},
+    domain::{AccountId, Catalog},
     router::router,
     server::{
         AppState,
-        auth::{ApiKeys, Credentials, NewKey},
+        auth::{ApiKeys, Credentials},
         catalog,
         clock::Clock,
         config::{Config, Database},
         demo, jobs,
         ledger::verify::verify,
         notify,
-        store::{self, api_keys::ApiKey, embedded::Embedded, people::Role},
+        store::{self, embedded::Embedded, people::Role},
         test_clock, warnings,
     },
 };
@@ -39,7 +39,7 @@ use tokio::{net::TcpListener, signal::unix::Signal, sync::watch, task::JoinSet};
 use tracing_subscriber::EnvFilter;
 
 use self::{
-    arguments::{ApiKeyTask, Arguments, Asked, CatalogTask, Job, Task},
+    arguments::{Arguments, Asked, CatalogTask, Job, Task},
     signals::Signals,
 };
 
@@ -134,7 +134,7 @@ async fn run(task: Task) -> Result<(), Box<dyn Error>> {
             }
             Job::ManageKeys(task) => {
                 store::migrate(&pool).await?;
-                manage_keys(&ApiKeys::new(pool.clone()), task, &config.database).await
+                keys::manage(&ApiKeys::new(pool.clone()), task, &config.database).await
             }
             Job::SeedDemo(catalog) => seed_demo(&open(&pool, catalog, &config).await?).await,
         }
@@ -246,56 +246,6 @@ async fn create_admin(state: &AppState, typed: Credentials) -> Result<(), Box<dy
     let user = state.auth.create(typed, Role::Admin).await?;
     println!("{} is an admin now.", user.name);
     Ok(())
-}
-
-async fn manage_keys(keys: &ApiKeys, task: ApiKeyTask, database: &Database) -> Result<(), Box<dyn Error>> {
-    // Another folder has another database, and its keys are good for nothing here.
-    let place = match database {
-        Database::Given(_) => "the database of DATABASE_URL".to_owned(),
-        Database::Private(folder) => format!("the private database in {}", folder.display()),
-    };
-    let told = |(key, secret): (ApiKey, String)| {
-        // Alone on the standard output, so that a script can take it.
-        println!("{secret}");
-        eprintln!("{} is the key {}, in {place}. It is not shown again.", key.id, key.name);
-    };
-    let unknown = |id: KeyId| format!("there is no key {id}, or not any more");
-    match task {
-        ApiKeyTask::Create { name, scopes, requests_per_minute } => {
-            told(keys.create(NewKey::parse(name, scopes, requests_per_minute)?).await?);
-        }
-        ApiKeyTask::List => {
-            for key in keys.all().await? {
-                println!("{}", line_of(&key));
-            }
-        }
-        ApiKeyTask::Rotate { id, overlap_hours } => {
-            let overlap = TimeDelta::hours(overlap_hours.into());
-            told(keys.rotate(id, overlap).await?.ok_or_else(|| unknown(id))?);
-        }
-        ApiKeyTask::Revoke { id } => {
-            if !keys.revoke(id).await? {
-                return Err(unknown(id).into());
-            }
-            println!("{id} is good for nothing any more.");
-        }
-    }
-    Ok(())
-}
-
-/// A key in one line.
-fn line_of(key: &ApiKey) -> String {
-    let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-    let day = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M");
-    let end = match (key.revoked_at, key.expires_at) {
-        (Some(at), _) => format!("revoked {}", day(at)),
-        (None, Some(at)) => format!("until {}", day(at)),
-        (None, None) => "in use".to_owned(),
-    };
-    let used =
-        key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {}", day(at)));
-    let (id, prefix, name, scopes) = (key.id, &key.prefix, &key.name, scopes.join(","));
-    format!("{id}  {prefix}…  {scopes:<22}  {end:<24}  {used:<26}  {name}")
 }
 
 /// For what changes nothing, not even the form of the database.

@@ -37,14 +37,15 @@ async fn a_catalog_is_checked_without_a_database_or_any_setting() {
     std::fs::write(folder.path().join("good.toml"), VIDEO).unwrap();
     assert_eq!(check("good.toml").await, (true, "good.toml: good: 4 actions, 3 plans, 2 packs\n".into()));
 
-    let bad =
-        VIDEO.replacen("\"usd\"", "\"gold\"", 1).replace("low_balance = \"20%\"", "low_balance = \"200%\"");
+    let bad = VIDEO
+        .replacen("currency = \"usd\"", "currency = \"gold\"", 1)
+        .replace("low_balance = \"20%\"", "low_balance = \"200%\"");
     std::fs::write(folder.path().join("bad.toml"), bad).unwrap();
     let (is_good, said) = check("bad.toml").await;
     let lines: Vec<&str> = said.lines().collect();
     assert!(!is_good && lines.len() == 2, "{said}");
-    assert!(lines[0].starts_with("bad.toml:8: low_balance: \"200%\" is not"), "{said}");
-    assert!(lines[1].starts_with("bad.toml:53: plans[1].currency: \"gold\" is not a currency"), "{said}");
+    assert!(lines[0].starts_with("bad.toml:20: low_balance: \"200%\" is not"), "{said}");
+    assert!(lines[1].starts_with("bad.toml:101: plans[1].currency: \"gold\" is not a currency"), "{said}");
 
     let (is_good, said) = check("gone.toml").await;
     assert!(!is_good && said.starts_with("gone.toml: cannot be read: "), "{said}");

@@ -198,10 +198,14 @@ impl ApiKeys {
         let secret = presented.strip_prefix(MARK).and_then(|rest| rest.split_once('_'));
         let Some((digits, _)) = secret else { return Err(Problem::KeyInvalid.into()) };
         let prefix = &presented[..MARK.len() + digits.len()];
-        let known = self.known().await?;
-        let now = self.clock.now();
+        let (asked_at, now) = (Instant::now(), self.clock.now());
         // The time that a comparison takes says nothing: digests are compared, as wholes, and a prefix is no secret.
         let is_it = |key: &&Arc<Key>| bool::from(key.digest.ct_eq(&secret::digest(presented)));
+        let mut known = self.known().await?;
+        if !known.contains_key(prefix) {
+            // News of a key that was made this moment may be still on its way. One reads for all that ask.
+            known = self.known_by(asked_at, |_| false).await?;
+        }
         let key = known.get(prefix).filter(is_it).filter(|key| key.facts.is_good(now));
         let key = key.ok_or(Problem::KeyInvalid)?;
         self.note_use(key, now);
@@ -232,12 +236,25 @@ impl ApiKeys {
     }
 
     async fn known(&self) -> Result<Arc<HashMap<String, Arc<Key>>>, Error> {
-        let asked_at = Instant::now();
-        if let Some(known) = self.remembered(asked_at) {
+        self.known_by(Instant::now(), |known| self.is_fresh(known)).await
+    }
+
+    /// What is remembered, if it was read after `asked_at` or is as good as that; else what is read now.
+    async fn known_by(
+        &self,
+        asked_at: Instant,
+        is_as_good: impl Fn(&Known) -> bool,
+    ) -> Result<Arc<HashMap<String, Arc<Key>>>, Error> {
+        let remembered = || {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let known = known.as_ref().filter(|known| known.since >= asked_at || is_as_good(known));
+            known.map(|known| Arc::clone(&known.by_prefix))
+        };
+        if let Some(known) = remembered() {
             return Ok(known);
         }
         let mut failed_at = self.reading.lock().await;
-        if let Some(known) = self.remembered(asked_at) {
+        if let Some(known) = remembered() {
             return Ok(known);
         }
         // Those that waited while the database was away do not each wait for it again.
@@ -263,15 +280,11 @@ impl ApiKeys {
         Ok(by_prefix)
     }
 
-    /// What is remembered, if it is as good as what would be read: changes are heard of, or it was read after
-    /// `asked_at`.
-    fn remembered(&self, asked_at: Instant) -> Option<Arc<HashMap<String, Arc<Key>>>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let known = known.as_ref()?;
-        let is_fresh = self.hears.load(Ordering::SeqCst)
+    /// Changes are heard of, and there was none since.
+    fn is_fresh(&self, known: &Known) -> bool {
+        self.hears.load(Ordering::SeqCst)
             && known.changes == self.changes.load(Ordering::SeqCst)
-            && known.since.elapsed() < REMEMBERED_FOR;
-        (is_fresh || known.since >= asked_at).then(|| Arc::clone(&known.by_prefix))
+            && known.since.elapsed() < REMEMBERED_FOR
     }
 
     fn note_use(&self, key: &Arc<Key>, now: DateTime<Utc>) {

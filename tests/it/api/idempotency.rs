@@ -176,7 +176,7 @@ async fn after_a_crash_between_commit_and_answer_the_first_answer_is_given() {
     let entry = again.ok();
     let entries = host.get(&format!("/accounts/{id}/entries?reference=job")).await.ok();
     assert_eq!(entries["data"], json!([entry]));
-    assert_eq!(host.available(&id).await, 3);
+    assert_eq!(host.available(&id).await, 7);
     stop(server).await;
 }
 

@@ -52,6 +52,16 @@ async fn a_key_is_known_as_a_whole_or_not_at_all(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_new_key_is_good_at_once_also_where_the_news_of_it_is_late(pool: PgPool) {
+    let app = App::start(pool.clone()).await;
+    let host = Host::of(&app).await;
+    app.state.api_keys.hears();
+    assert_eq!(host.get("/catalog").await.status, 200);
+    let (_, secret) = new_key(&pool, &[Scope::Read], 1_000).await;
+    assert_eq!(Host::at(&app.url, secret).get("/catalog").await.status, 200);
+}
+
+#[sqlx::test]
 async fn a_revoked_key_is_refused_at_once_whoever_revoked_it(pool: PgPool) {
     let app = App::start(pool.clone()).await;
     let (key, secret) = new_key(&pool, &[Scope::Read], 100_000).await;
