@@ -21,6 +21,7 @@ use reqwest::{Method, Response, StatusCode, redirect::Policy};
 use scrip::{
     server::{
         clock::Clock,
+        jobs::{Job, Sandbox},
         stripe::{event, sandbox},
     },
     text::hexadecimal,
@@ -32,14 +33,19 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::support::{App, noon};
 
-/// What came in at the endpoint: header and body.
-type Taken = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+/// What came in at the endpoint.
+struct Taken {
+    signature: String,
+    body: Vec<u8>,
+    /// By the program's clock.
+    at: DateTime<Utc>,
+}
 
 /// A program in a sandbox, and an endpoint for webhooks.
 pub struct Place {
     pub app: App,
     client: reqwest::Client,
-    taken: Taken,
+    taken: Arc<Mutex<Vec<Taken>>>,
     /// What the endpoint answers.
     answers: Arc<Mutex<StatusCode>>,
     endpoint: JoinHandle<()>,
@@ -47,18 +53,20 @@ pub struct Place {
 
 impl Place {
     pub async fn start(pool: PgPool) -> Self {
-        let (taken, answers) = (Taken::default(), Arc::new(Mutex::new(StatusCode::OK)));
+        let (taken, answers) = (Arc::<Mutex<Vec<Taken>>>::default(), Arc::new(Mutex::new(StatusCode::OK)));
         let (took, answer) = (taken.clone(), answers.clone());
+        let clock = Clock::standing_at(noon());
+        let there = clock.clone();
         let take = move |headers: HeaderMap, body: Bytes| {
             let signature = headers["stripe-signature"].to_str().unwrap().to_owned();
-            took.lock().unwrap().push((signature, body.to_vec()));
+            took.lock().unwrap().push(Taken { signature, body: body.to_vec(), at: there.now() });
             std::future::ready(*answer.lock().unwrap())
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let router: Router = Router::new().route("/webhooks/stripe", post(take));
         let endpoint = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let app = App::start_told(pool, Clock::standing_at(noon()), address).await;
+        let app = App::start_told(pool, clock, address).await;
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         Self { app, client, taken, answers, endpoint }
     }
@@ -151,7 +159,7 @@ impl Place {
     /// Lets the clock stand at another time, and what is due by then happen.
     pub async fn set_clock(&self, now: &str) {
         self.app.state.clock.set(now.parse::<DateTime<Utc>>().unwrap());
-        while sandbox::go_on(&self.app.state).await.unwrap().1 {}
+        while Sandbox.run_once(&self.app.state, noon()).await.unwrap().is_more {}
     }
 
     pub fn answer_with(&self, status: StatusCode) {
@@ -160,6 +168,11 @@ impl Place {
 
     /// The events that came in since the last time, once there are so many; each was signed.
     pub async fn events(&self, count: usize) -> Vec<Value> {
+        self.taken(count).await.into_iter().map(|(event, _)| event).collect()
+    }
+
+    /// And when.
+    pub async fn taken(&self, count: usize) -> Vec<(Value, DateTime<Utc>)> {
         for _ in 0..200 {
             if self.taken.lock().unwrap().len() >= count {
                 break;
@@ -168,7 +181,7 @@ impl Place {
         }
         let secret = sandbox::secret(&self.app.state).await.unwrap();
         let taken = std::mem::take(&mut *self.taken.lock().unwrap());
-        taken.iter().map(|(header, body)| verified(&secret, header, body)).collect()
+        taken.iter().map(|taken| (verified(&secret, &taken.signature, &taken.body), taken.at)).collect()
     }
 
     /// Their types.

@@ -53,6 +53,20 @@ async fn a_card_that_works_pays_and_leads_back(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn what_is_paid_in_two_tabs_at_once_is_paid_once(pool: PgPool) {
+    let place = Place::start(pool).await;
+    let session = place.session(&place.customer().await, &[]).await;
+    let page = format!("/sandbox/checkout/{session}");
+    let pay = || place.submit(&page, &[("with", "4242")]);
+    let (one, other) = tokio::join!(pay(), pay());
+    let mut statuses = [one.status().as_u16(), other.status().as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 400]);
+    assert_eq!(place.told(4).await, PAID);
+    assert_eq!(place.get("charges").await["data"].as_array().unwrap().len(), 1);
+}
+
+#[sqlx::test]
 async fn a_card_may_decline_or_ask_its_holder_and_the_page_stays_open(pool: PgPool) {
     let place = Place::start(pool).await;
     let session = place.session(&place.customer().await, &[]).await;

@@ -1,6 +1,8 @@
 //! Subscriptions: begun in Checkout, renewed by the clock, changed, declined, ended; the customer portal.
 
+use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
+use scrip::server::test_clock;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -34,7 +36,7 @@ impl Place {
 
 fn days(object: &Value) -> (String, String) {
     let day = |name: &str| {
-        let at = chrono::DateTime::from_timestamp(object[name].as_i64().unwrap(), 0).unwrap();
+        let at = DateTime::from_timestamp(object[name].as_i64().unwrap(), 0).unwrap();
         at.format("%Y-%m-%d").to_string()
     };
     match object["object"].as_str() {
@@ -126,6 +128,21 @@ async fn it_is_renewed_when_the_clock_passes_its_period_and_months_keep_their_da
     assert_eq!(refused.0, 404);
     let refused = place.refused(Method::POST, &format!("subscriptions/{subscription}"), &ending).await;
     assert_eq!(refused.0, 400);
+}
+
+#[sqlx::test]
+async fn when_time_is_set_forward_each_renewal_is_told_when_it_is_due(pool: PgPool) {
+    let place = Place::start(pool).await;
+    place.subscribe(&place.customer().await, &[]).await;
+    place.forget_events().await;
+    let end: DateTime<Utc> = "2027-02-01T00:00:00Z".parse().unwrap();
+    test_clock::set(&place.app.state, Some(end)).await.unwrap();
+    let taken = place.taken(18).await;
+    let paid = taken.iter().filter(|(event, _)| event["type"] == "invoice.paid");
+    let paid: Vec<_> = paid.map(|(event, at)| (event["created"].as_i64().unwrap(), *at)).collect();
+    let due = ["2026-12-21T12:00:00Z", "2027-01-21T12:00:00Z"].map(|at| at.parse::<DateTime<Utc>>().unwrap());
+    assert_eq!(paid, due.map(|at| (at.timestamp(), at)));
+    assert_eq!(place.app.state.clock.now(), end);
 }
 
 #[sqlx::test]

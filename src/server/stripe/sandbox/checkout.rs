@@ -8,7 +8,7 @@ use super::{
     payments::{self, Outcome},
     prices,
     refused::Refused,
-    step::{Step, asked, metadata, number, text, with_nulls},
+    step::{Step, metadata, number, text, with_nulls},
     subscriptions,
 };
 use crate::domain::catalog::Price;
@@ -59,21 +59,22 @@ pub async fn create(step: &mut Step<'_>, ask: &Value) -> Result<Value, Refused> 
     if let Some(customer) = ask["customer"].as_str() {
         step.named("customer", customer, "customer").await?;
     }
-    let id = step.new_id("cs_test");
-    let (mut items, mut total) = (Vec::new(), 0);
-    for asked_for in ask["line_items"].as_array().into_iter().flatten() {
-        let product = prices::new_product(step, &asked_for["price_data"]["product_data"]).await?;
-        let price = prices::new_price(step, &asked_for["price_data"], &product["id"]);
-        total += number(asked_for, "quantity") * number(&price, "unit_amount");
-        items.push(json!({"product": product, "price": price, "quantity": asked_for["quantity"]}));
-    }
+    let sold = ask["line_items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let has_trial = ask["subscription_data"]["trial_period_days"].is_i64();
-    let total = if has_trial { 0 } else { total };
+    let amount = |item: &Value| number(item, "quantity") * number(&item["price_data"], "unit_amount");
+    let total: i64 = if has_trial { 0 } else { sold.iter().map(amount).sum() };
     if ask["mode"] == "payment" && total < payments::AMOUNT_MIN || total > Price::MINOR_MAX {
         let code = if total > Price::MINOR_MAX { "amount_too_large" } else { "amount_too_small" };
         let bounds = format!("between {} and {}", payments::AMOUNT_MIN, Price::MINOR_MAX);
         let message = format!("The Checkout Session's total amount must be {bounds}, and is {total}.");
         return Err(Refused::state(Some(code), message));
+    }
+    let id = step.new_id("cs_test");
+    let mut items = Vec::new();
+    for item in sold {
+        let product = prices::new_product(step, &item["price_data"]["product_data"]).await?;
+        let price = prices::new_price(step, &item["price_data"], &product["id"]);
+        items.push(json!({"product": product, "price": price, "quantity": item["quantity"]}));
     }
     // What is bought is not part of the session as the API tells it.
     let bought = json!({"id": items_of(&id), "object": "line_items", "data": items, "asked": ask});
@@ -125,15 +126,15 @@ fn body(step: &Step<'_>, id: &str, ask: &Value, currency: &Value, total: i64) ->
             "amount_subtotal": total,
             "amount_total": total,
             "automatic_tax": {"enabled": false, "liability": null, "provider": null, "status": null},
-            "cancel_url": asked(ask, "cancel_url"),
-            "client_reference_id": asked(ask, "client_reference_id"),
+            "cancel_url": ask["cancel_url"],
+            "client_reference_id": ask["client_reference_id"],
             "created": step.seconds(),
             "currency": currency,
             "custom_fields": [],
             "custom_text": {
                 "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
             },
-            "customer": asked(ask, "customer"),
+            "customer": ask["customer"],
             "customer_creation": if ask["mode"] == "payment" { json!("if_required") } else { json!("always") },
             "discounts": [],
             "expires_at": step.seconds() + LIFE_SECONDS,
@@ -246,9 +247,9 @@ async fn pay_once(
             "amount": session["amount_total"],
             "currency": session["currency"],
             "customer": session["customer"],
-            "description": asked(ask, "description"),
-            "metadata": asked(ask, "metadata"),
-            "setup_future_usage": asked(ask, "setup_future_usage"),
+            "description": ask["description"],
+            "metadata": ask["metadata"],
+            "setup_future_usage": ask["setup_future_usage"],
         });
         payments::new_intent(step, &of).await?
     };

@@ -6,7 +6,7 @@ use super::{
     params::{Field, LIMIT, STARTING_AFTER, Shape, may},
     payments,
     refused::Refused,
-    step::{Step, asked, metadata},
+    step::{Step, metadata},
 };
 
 /// Of one customer, that change together.
@@ -32,15 +32,15 @@ pub async fn create(step: &mut Step<'_>, ask: &Value) -> Result<Value, Refused> 
         "currency": null,
         "default_source": null,
         "delinquent": false,
-        "description": asked(ask, "description"),
-        "email": asked(ask, "email"),
+        "description": ask["description"],
+        "email": ask["email"],
         "invoice_prefix": "SANDBOX",
         "invoice_settings": {
             "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,
         },
         "livemode": false,
         "metadata": metadata(&ask["metadata"], &Value::Null),
-        "name": asked(ask, "name"),
+        "name": ask["name"],
         "next_invoice_sequence": 1,
         "phone": null,
         "preferred_locales": [],

@@ -6,7 +6,7 @@ use super::{
     params::{Field, Shape, may, must},
     payments::{self, AMOUNT_MIN, Outcome},
     refused::Refused,
-    step::{Step, asked, metadata, number, text},
+    step::{Step, metadata, number, text},
 };
 use crate::domain::catalog::Price;
 
@@ -63,10 +63,10 @@ pub async fn create(step: &mut Step<'_>, ask: &Value) -> Result<Value, Refused> 
     }
     let of = json!({
         "amount": amount,
-        "currency": asked(ask, "currency"),
-        "customer": asked(ask, "customer"),
-        "description": asked(ask, "description"),
-        "metadata": asked(ask, "metadata"),
+        "currency": ask["currency"],
+        "customer": ask["customer"],
+        "description": ask["description"],
+        "metadata": ask["metadata"],
     });
     let mut intent = payments::new_intent(step, &of).await?;
     let Some(method) = method.filter(|_| is_confirmed) else { return Ok(intent) };

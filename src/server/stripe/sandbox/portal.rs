@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     params::{Field, Shape, may, must},
     refused::Refused,
-    step::{Step, asked, text},
+    step::{Step, text},
 };
 
 pub const CREATE: &[Field] = &[must("customer", Shape::Text(255)), may("return_url", Shape::Url)];
@@ -24,7 +24,7 @@ pub async fn create(step: &mut Step<'_>, ask: &Value) -> Result<Value, Refused> 
         "livemode": false,
         "locale": null,
         "on_behalf_of": null,
-        "return_url": asked(ask, "return_url"),
+        "return_url": ask["return_url"],
         "url": format!("{}/sandbox/portal/{id}", step.base_url()),
     });
     step.put(&session).await?;

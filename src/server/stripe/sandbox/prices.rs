@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     params::{Field, Shape, may, must},
     refused::Refused,
-    step::{Step, asked, metadata, number},
+    step::{Step, metadata, number},
 };
 
 pub const RECURRING: Shape = Shape::Fields(&[
@@ -26,7 +26,7 @@ pub async fn new_product(step: &mut Step<'_>, ask: &Value) -> Result<Value, Refu
         "active": true,
         "created": step.seconds(),
         "default_price": null,
-        "description": asked(ask, "description"),
+        "description": ask["description"],
         "images": [],
         "livemode": false,
         "marketing_features": [],

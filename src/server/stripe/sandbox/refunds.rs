@@ -6,7 +6,7 @@ use super::{
     disputes,
     params::{Field, Shape, may},
     refused::Refused,
-    step::{Step, asked, metadata, number, text},
+    step::{Step, metadata, number, text},
 };
 use crate::domain::catalog::Price;
 
@@ -70,7 +70,7 @@ pub async fn refund(step: &mut Step<'_>, mut charge: Value, ask: &Value) -> Resu
         "destination_details": {"type": "card", "card": {"type": "refund", "reference_status": "pending", "reference_type": "acquirer_reference_number"}},
         "metadata": metadata(&ask["metadata"], &Value::Null),
         "payment_intent": charge["payment_intent"],
-        "reason": asked(ask, "reason"),
+        "reason": ask["reason"],
         "receipt_number": null,
         "source_transfer_reversal": null,
         "status": "succeeded",

@@ -128,11 +128,6 @@ pub fn number(object: &Value, name: &str) -> i64 {
     object[name].as_i64().unwrap_or_default()
 }
 
-/// What was asked, or null.
-pub fn asked(ask: &Value, name: &str) -> Value {
-    ask[name].clone()
-}
-
 /// What was asked to be kept with an object, with what is there already.
 pub fn metadata(ask: &Value, before: &Value) -> Value {
     let mut kept = before.as_object().cloned().unwrap_or_default();
