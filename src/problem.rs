@@ -155,17 +155,15 @@ pub enum Problem {
     UnknownPurchase,
     #[error("This plan costs nothing, so it can’t be bought.")]
     NotForSale,
-    #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most))]
-    TooManyPurchases {
-        #[serde(rename = "most_pending")]
-        most: i64,
-    },
+    #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most_pending))]
+    TooManyPurchases { most_pending: i64 },
     #[error("Of this purchase, that amount can’t be refunded.")]
     NotRefundable,
     #[error(
         "The payment page can’t be reached right now. Try again in a moment: what was sent twice is done once."
     )]
     PaymentsUnavailable,
+
     // What only admins are told.
     #[error("Enter an amount such as 3.33, with all its decimals.")]
     AmountInvalid,

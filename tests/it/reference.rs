@@ -60,15 +60,21 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
     let page = app.browser().page(PATH).await;
     let ids: HashSet<&str> = quoted(&page, " id=\"").into_iter().collect();
     let only_pages = [
+        "amount_invalid",
         "clawback_too_large",
         "clawback_unchanged",
         "email_malformed",
         "email_taken",
+        "handled_already",
         "link_used",
         "not_found",
+        "not_refundable",
+        "nothing_to_replay",
         "offline",
         "other_account",
         "password_length",
+        "reason_missing",
+        "replay_failed",
         "subscription_unchanged",
         "too_many_attempts",
         "units_invalid",

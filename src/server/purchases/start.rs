@@ -132,7 +132,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
         return if new.is_as(&found) { Ok(found) } else { Err(Problem::KeyReused.into()) };
     }
     if purchases::count_pending(&mut transaction, account).await? >= PENDING_MAX {
-        return Err(Problem::TooManyPurchases { most: PENDING_MAX }.into());
+        return Err(Problem::TooManyPurchases { most_pending: PENDING_MAX }.into());
     }
     let (item, title, description, price) = new.item.agreed(&state.catalog())?;
     let id = state.clock.new_id();

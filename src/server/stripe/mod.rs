@@ -10,8 +10,8 @@ mod error;
 pub mod event;
 mod fields;
 mod objects;
-mod settings;
 pub mod sandbox;
+mod settings;
 pub mod signature;
 mod subscriptions;
 #[cfg(test)]

@@ -97,6 +97,9 @@ async fn a_name_of_what_is_not_there_is_unknown_on_every_call_that_takes_one(poo
             "subscription" => json!({"plan": "pro"}),
             "void" => json!({"reason": "For nobody"}),
             "portal-sessions" => json!({"return_url": "http://localhost/"}),
+            "checkout-sessions" => {
+                json!({"pack": "small", "success_url": "http://localhost/", "cancel_url": "http://localhost/"})
+            }
             _ => json!({}),
         };
         let path = filled(&path, nobody);

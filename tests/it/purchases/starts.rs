@@ -129,7 +129,7 @@ async fn only_so_many_purchases_of_an_account_wait_to_be_paid(pool: PgPool) {
         let new = NewPurchase { attempt: &attempt, ..LARGE };
         last = Some(start::start(&shop.state, &till, account, new).await.unwrap());
     }
-    let most = Problem::TooManyPurchases { most: PENDING_MAX };
+    let most = Problem::TooManyPurchases { most_pending: PENDING_MAX };
     assert_eq!(problem(begin(&shop, &till, account).await), most);
     start::cancel(&shop.state, &till, last.unwrap().id).await.unwrap();
     assert!(begin(&shop, &till, account).await.is_ok());
