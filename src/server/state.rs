@@ -13,7 +13,7 @@ use super::{
     config::Config,
     ledger::{Changed, Ledger},
     notify::Live,
-    stripe::{Stripe, signature::Secrets},
+    stripe::{Stripe, sandbox, signature::Secrets},
 };
 use crate::{
     domain::{Catalog, Refusal},
@@ -72,6 +72,10 @@ impl AppState {
         let ledger = Ledger::open(pool.clone(), clock.clone()).await?;
         let accounts = Accounts::new(pool.clone(), clock.clone(), ledger.clone(), in_force.clone());
         let auth = Auth::new(pool.clone(), clock.clone(), accounts.clone());
+        let stripe_secrets = match &config.stripe {
+            stripe if stripe.is_sandbox() && stripe.secrets.is_empty() => sandbox::secrets(&pool).await?,
+            stripe => stripe.secrets.clone(),
+        };
         let listens_on = || format!("http://{}", config.leptos.site_addr);
         Ok(Self(Arc::new(Parts {
             api_keys: ApiKeys::new(pool.clone()),
@@ -81,7 +85,7 @@ impl AppState {
             return_origins: config.return_origins.clone(),
             is_sandbox: config.is_sandbox,
             stripe: Stripe::new(&config.stripe, config.leptos.site_addr),
-            stripe_secrets: stripe_secrets(config),
+            stripe_secrets,
             behind_proxy: config.behind_proxy,
             leptos: config.leptos.clone(),
             pool,
@@ -92,9 +96,4 @@ impl AppState {
             auth,
         })))
     }
-}
-
-/// What Stripe signs with, where that is known from the start.
-fn stripe_secrets(config: &Config) -> Secrets {
-    config.stripe.secrets.clone()
 }

@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
-/// How webhooks go, and what signs them.
+/// How webhooks go.
 #[derive(Clone, Debug)]
 pub struct Switches {
-    pub secret: String,
     pub delay_seconds: i32,
     pub is_doubled: bool,
     pub is_reordered: bool,
@@ -70,14 +69,13 @@ pub async fn lock(conn: &mut PgConnection) -> sqlx::Result<()> {
 pub async fn switches(conn: &mut PgConnection) -> sqlx::Result<Switches> {
     sqlx::query_as!(
         Switches,
-        "select secret, delay_seconds, is_doubled, is_reordered, is_held_back, next_fails
+        "select delay_seconds, is_doubled, is_reordered, is_held_back, next_fails
          from sandbox_switches"
     )
     .fetch_one(conn)
     .await
 }
 
-/// All but the secret, which stays.
 pub async fn set_switches(conn: &mut PgConnection, switches: &Switches) -> sqlx::Result<()> {
     sqlx::query!(
         "update sandbox_switches
@@ -95,6 +93,11 @@ pub async fn set_switches(conn: &mut PgConnection, switches: &Switches) -> sqlx:
     .execute(conn)
     .await
     .map(drop)
+}
+
+/// What webhooks are signed with; the same for all processes on a database.
+pub async fn secret(pool: &PgPool) -> sqlx::Result<String> {
+    sqlx::query_scalar!("select secret from sandbox_switches").fetch_one(pool).await
 }
 
 /// Turns the switch off, if it was on.

@@ -259,7 +259,7 @@ impl From<InvoiceObject> for Invoice {
             _ => InvoiceReason::Other,
         };
         let payments = invoice.payments.unwrap_or_default().data.into_iter();
-        let among_payments = || payments.filter_map(|payment| payment.payment?.payment_intent).last();
+        let among_payments = || payments.filter_map(|payment| payment.payment?.payment_intent).next_back();
         Self {
             id: invoice.id.into(),
             subscription,

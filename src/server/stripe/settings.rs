@@ -122,7 +122,7 @@ fn check_key(key: &str) -> Result<(), NotSettings> {
 }
 
 /// An address under which this program reaches itself: who listens everywhere is asked on the loopback.
-fn within(listens_on: SocketAddr) -> SocketAddr {
+pub(super) fn within(listens_on: SocketAddr) -> SocketAddr {
     let ip = match listens_on.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

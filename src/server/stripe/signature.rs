@@ -65,6 +65,17 @@ pub fn verify(secrets: &Secrets, header: &str, body: &[u8], now: DateTime<Utc>) 
     Ok(())
 }
 
+impl Secrets {
+    /// As who signs with them: with the first.
+    pub fn sign(&self, at: DateTime<Utc>, body: &[u8]) -> String {
+        sign(self.0.first().map_or("", String::as_str), at, body)
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl FromStr for Secrets {
     type Err = NotSecrets;
 

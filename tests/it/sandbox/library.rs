@@ -21,7 +21,7 @@ use super::Place;
 
 fn client(place: &Place) -> Client {
     let url = format!("{}/sandbox/stripe/", place.app.url);
-    ClientBuilder::new(scrip::server::stripe::sandbox::KEY).url(url).build().unwrap()
+    ClientBuilder::new(scrip::server::stripe::SANDBOX_KEY).url(url).build().unwrap()
 }
 
 #[sqlx::test]

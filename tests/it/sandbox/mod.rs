@@ -22,7 +22,8 @@ use scrip::{
     server::{
         clock::Clock,
         jobs::{Job, Sandbox},
-        stripe::{event, sandbox},
+        store::sandbox,
+        stripe::{SANDBOX_KEY, event},
     },
     text::hexadecimal,
 };
@@ -76,9 +77,9 @@ impl Place {
         let url = format!("{}/sandbox/stripe/v1/{path}", self.app.url);
         if method == Method::GET && !form.is_empty() {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-            return self.client.get(format!("{url}?{query}")).bearer_auth(sandbox::KEY);
+            return self.client.get(format!("{url}?{query}")).bearer_auth(SANDBOX_KEY);
         }
-        self.client.request(method, url).bearer_auth(sandbox::KEY).form(form)
+        self.client.request(method, url).bearer_auth(SANDBOX_KEY).form(form)
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -179,7 +180,7 @@ impl Place {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let secret = sandbox::secret(&self.app.state).await.unwrap();
+        let secret = sandbox::secret(&self.app.state.pool).await.unwrap();
         let taken = std::mem::take(&mut *self.taken.lock().unwrap());
         taken.iter().map(|taken| (verified(&secret, &taken.signature, &taken.body), taken.at)).collect()
     }

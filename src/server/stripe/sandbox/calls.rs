@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    KEY, changes, checkout, customers, deliver, intents,
+    changes, checkout, customers, deliver, intents,
     lists::{self, CHARGES, EVENTS, INTENTS, INVOICES, REFUNDS},
     params::{self, Field},
     portal, prices, refunds,
@@ -23,6 +23,7 @@ use super::{
 use crate::server::{
     AppState,
     store::sandbox::{self, Request},
+    stripe::SANDBOX_KEY,
 };
 
 const KEY_BYTES_MAX: usize = 255;
@@ -72,7 +73,7 @@ impl Sent {
         let given = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = given(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
         match bearer {
-            Some(KEY) => {}
+            Some(SANDBOX_KEY) => {}
             Some(_) => return Err(Refused::unauthorized("Invalid API Key provided.")),
             None => return Err(Refused::unauthorized("You did not provide an API key.")),
         }
@@ -186,7 +187,7 @@ mod tests {
     fn the_order_of_parameters_makes_no_other_request() {
         let read = |body: &str| {
             let mut headers = HeaderMap::new();
-            let bearer = HeaderValue::from_str(&format!("Bearer {KEY}")).unwrap();
+            let bearer = HeaderValue::from_str(&format!("Bearer {SANDBOX_KEY}")).unwrap();
             headers.insert(header::AUTHORIZATION, bearer);
             let uri = Uri::from_static("/sandbox/stripe/v1/customers");
             Sent::read(&Method::POST, &uri, &headers, body.as_bytes()).unwrap().fingerprint()

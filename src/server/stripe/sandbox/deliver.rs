@@ -1,11 +1,7 @@
 //! Sends events to the listener: signed, until they are taken or three days are over. A prompt attempt follows what
 //! happened, so that nobody waits for a job; the job tries again.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::LazyLock,
-    time::Duration,
-};
+use std::{sync::LazyLock, time::Duration};
 
 use chrono::TimeDelta;
 use tokio::sync::Mutex;
@@ -15,7 +11,7 @@ use crate::server::{
     AppState,
     clock::Clock,
     store::sandbox::{self, Delivery},
-    stripe::signature::sign,
+    stripe::settings::within,
 };
 
 const PATH: &str = "/webhooks/stripe";
@@ -75,7 +71,7 @@ pub async fn send_due(state: &AppState) -> sqlx::Result<u32> {
         let answer = if sandbox::take_next_fails(&state.pool).await? {
             Err("lost on its way".to_owned())
         } else {
-            send(state, &switches.secret, &delivery).await
+            send(state, &delivery).await
         };
         let due_at = match &answer {
             Ok(_) => None,
@@ -96,10 +92,10 @@ fn again_after(attempts: i32) -> Option<TimeDelta> {
 }
 
 /// What was answered, or what went wrong.
-async fn send(state: &AppState, secret: &str, delivery: &Delivery) -> Result<String, String> {
+async fn send(state: &AppState, delivery: &Delivery) -> Result<String, String> {
     let body = delivery.event.to_string();
     // By the machine's time: signatures are judged by it, and a clock that is set has nothing to do with the network.
-    let signature = sign(secret, Clock::default().now(), body.as_bytes());
+    let signature = state.stripe_secrets.sign(Clock::default().now(), body.as_bytes());
     let request = CLIENT
         .post(endpoint(state))
         .header("content-type", "application/json; charset=utf-8")
@@ -116,14 +112,7 @@ async fn send(state: &AppState, secret: &str, delivery: &Delivery) -> Result<Str
 
 /// Where the program listens, from inside the machine.
 fn endpoint(state: &AppState) -> String {
-    let mut address = state.leptos.site_addr;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{address}{PATH}")
+    format!("http://{}{PATH}", within(state.leptos.site_addr))
 }
 
 #[cfg(test)]

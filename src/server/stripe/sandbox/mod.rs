@@ -28,21 +28,21 @@ mod step;
 mod subscriptions;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgPool;
 
 pub use self::calls::answer;
 use self::deliver::send_due;
-use super::super::{AppState, Error, store::sandbox};
-
-/// What the API's callers show. It protects nothing: there is no money here.
-pub const KEY: &str = "sk_test_sandbox_of_scrip";
+use super::{
+    super::{AppState, Error, store::sandbox},
+    signature::Secrets,
+};
 
 /// How many things fall due in one step of the job.
 const DUE_AT_A_TIME: u32 = 20;
 
-/// What its webhooks are signed with.
-pub async fn secret(state: &AppState) -> Result<String, Error> {
-    let mut conn = state.pool.acquire().await?;
-    Ok(sandbox::switches(&mut conn).await?.secret)
+/// What its webhooks are signed with where the settings don't say it.
+pub async fn secrets(pool: &PgPool) -> sqlx::Result<Secrets> {
+    Ok(sandbox::secret(pool).await?.parse().unwrap_or_default())
 }
 
 /// How many things happen at most while time is set forward. What is left happens at once, as if time had jumped.

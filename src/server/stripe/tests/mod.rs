@@ -5,6 +5,7 @@ mod refused;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    slice::from_ref,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -256,7 +257,7 @@ async fn the_charge_of_a_payment_is_the_one_that_was_paid() {
 async fn lists_are_read_page_by_page() {
     let charge = documented("charge.refunded");
     let event = json!({"id": "evt_1", "type": "something.new", "rare": [1, null, {"a": "ü"}]});
-    let answers = [list(&[charge.clone()], true), list(&[], false), list(&[event.clone()], true)];
+    let answers = [list(from_ref(&charge), true), list(&[], false), list(from_ref(&event), true)];
     let (fake, stripe) = Fake::answering(answers).await;
     let (from, to) = (DateTime::from_timestamp(100, 0).unwrap(), DateTime::from_timestamp(200, 0).unwrap());
     let page = stripe.charges(from, to, None).await.unwrap();

@@ -121,7 +121,6 @@ async fn set_switches(step: &mut Step<'_>, deed: &Deed) -> Result<(), Refused> {
     let delay = deed.delay_seconds.parse().ok().filter(|delay| (0..=DELAY_SECONDS_MAX).contains(delay));
     let message = format!("A delay is between 0 and {DELAY_SECONDS_MAX} seconds.");
     let switches = Switches {
-        secret: step.switches.secret.clone(),
         delay_seconds: delay.ok_or_else(|| Refused::state(None, message))?,
         is_doubled: deed.doubled.is_some(),
         is_reordered: deed.reordered.is_some(),
