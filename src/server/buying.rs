@@ -84,12 +84,19 @@ pub async fn buy(
     Ok(checkout_of(&purchase).unwrap_or_else(|| format!("/buy/{}", purchase.id)))
 }
 
-/// How a purchase stands. `asks`: Stripe is asked for what it has not told yet.
-pub async fn look(state: &AppState, member: &User, id: &str, asks: bool) -> Result<PurchaseView, Error> {
-    let mut purchase = own(state, member, id).await?;
-    if asks && purchase.state == PurchaseState::Pending {
-        purchase = start::confirm(state, &state.stripe, purchase.id).await?;
+/// Asks Stripe for what it has not told yet of a purchase; returns whether there was news.
+pub async fn ask(state: &AppState, member: &User, id: &str) -> Result<bool, Error> {
+    let before = own(state, member, id).await?;
+    if before.state != PurchaseState::Pending {
+        return Ok(false);
     }
+    let after = start::confirm(state, &state.stripe, before.id).await?;
+    Ok(after.state != PurchaseState::Pending)
+}
+
+/// How a purchase stands.
+pub async fn look(state: &AppState, member: &User, id: &str) -> Result<PurchaseView, Error> {
+    let purchase = own(state, member, id).await?;
     let account = state.ledger.account(member.account).await?;
     let now = state.clock.now();
     let (credits, is_there) = match &purchase.item {

@@ -37,7 +37,11 @@ pub async fn purchase(id: String) -> Result<PurchaseView, Problem> {
     use crate::server::{buying, caller::answer};
     answer(|caller| async move {
         let member = caller.member().await?;
-        buying::look(&caller.state, &member, &id, caller.is_page()).await
+        if caller.is_page() && buying::ask(&caller.state, &member, &id).await? {
+            // What stands around the page was read beside this, and is out of date.
+            caller.lead_to(&caller.page());
+        }
+        buying::look(&caller.state, &member, &id).await
     })
     .await
 }

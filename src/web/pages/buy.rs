@@ -20,18 +20,28 @@ use crate::{
 pub fn Buy() -> impl IntoView {
     let Acts { cancel_purchase, .. } = expect_context();
     let answer = Resource::new(move || cancel_purchase.version().get(), |_| shop());
-    view! { <Page title="Buy">{loaded(answer, |shop| view! { <Shop shop /> })}</Page> }
+    let query = use_query_map();
+    let show = move |shop| {
+        let query = query.get_untracked();
+        let (pack, plan, return_to) = (query.get("pack"), query.get("plan"), query.get("return_to"));
+        view! { <Shop shop pack plan return_to /> }
+    };
+    view! { <Page title="Buy">{loaded(answer, show)}</Page> }
 }
 
+/// `pack`, `plan`: what stands out, because whoever led here says that it helps. `return_to`: from where.
 #[component]
-fn Shop(shop: ShopView) -> impl IntoView {
+fn Shop(
+    shop: ShopView,
+    pack: Option<String>,
+    plan: Option<String>,
+    return_to: Option<String>,
+) -> impl IntoView {
     let ShopView { packs, plans, steps, pending, attempt, is_sandbox } = shop;
     let Acts { buy, cancel_purchase, .. } = expect_context();
     let problem = Signal::derive(move || {
         buy.value().get().or_else(|| cancel_purchase.value().get()).and_then(Result::err)
     });
-    let query = use_query_map().get_untracked();
-    let (pack, plan, return_to) = (query.get("pack"), query.get("plan"), query.get("return_to"));
     let steps: HashMap<String, PlanStepView> = plans.iter().map(|plan| plan.key.clone()).zip(steps).collect();
     let (of_pack, of_plan) = ((attempt.clone(), return_to.clone()), (attempt, return_to));
     let packs = (!packs.is_empty()).then(|| {
