@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Utc;
 use reqwest::{Method, StatusCode};
 use scrip::{
     domain::{
@@ -90,7 +89,7 @@ async fn begun(app: &App, account: AccountId) -> Uuid {
         cancel_url: back.replace("?paid", "?canceled"),
         success_url: back,
         saves_card: false,
-        created_at: Utc::now(),
+        created_at: app.state.clock.now(),
         session: None,
         url: None,
         payment_intent: None,
@@ -105,7 +104,7 @@ async fn begun(app: &App, account: AccountId) -> Uuid {
         asked: 0,
     };
     let mut conn = app.state.pool.acquire().await.unwrap();
-    assert!(store::insert(&mut conn, &purchase, Utc::now()).await.unwrap());
+    assert!(store::insert(&mut conn, &purchase, app.state.clock.now()).await.unwrap());
     id
 }
 
@@ -137,7 +136,8 @@ async fn refunded(app: &App, id: Uuid, refunded: i64) {
 }
 
 async fn tell(app: &App, about: About) {
-    let event = Event { id: "evt".into(), kind: "any".into(), created: Utc::now(), is_live: false, about };
+    let event =
+        Event { id: "evt".into(), kind: "any".into(), created: app.state.clock.now(), is_live: false, about };
     let mut transaction = app.state.pool.begin().await.unwrap();
     let applied = purchases::apply(&app.state, &mut transaction, &event).await.unwrap();
     assert_eq!(applied.ignored, None);
