@@ -29,7 +29,8 @@ pub async fn follow(state: &AppState) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lets the time stand at `now`, or go on with the machine's, and writes down what fell due by then.
+/// Lets the time stand at `now`, or go on with the machine's, and writes down what fell due by then, as far as nobody else
+/// holds an account for long. What nobody has written yet is read as if it were.
 pub async fn set(state: &AppState, now: Option<DateTime<Utc>>) -> Result<(), Error> {
     if !state.is_sandbox {
         return Err(Problem::NotASandbox.into());

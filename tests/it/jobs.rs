@@ -158,11 +158,16 @@ async fn end(pool: &PgPool, pid: i32) {
     sqlx::query!("select pg_terminate_backend($1)", pid).fetch_one(pool).await.unwrap();
 }
 
-/// Holds an account's row until it is dropped, as somebody else's transaction would.
-async fn hold(pool: &PgPool, account: AccountId) -> Transaction<'static, Postgres> {
+/// Holds accounts' rows until it is dropped, as somebody else's transaction would.
+async fn hold(pool: &PgPool, accounts: &[AccountId]) -> Transaction<'static, Postgres> {
+    let ids: Vec<String> = accounts.iter().map(|account| format!("'{}'", Uuid::from(*account))).collect();
+    lock(pool, &format!("select from accounts where id in ({}) for no key update", ids.join(", "))).await
+}
+
+/// Holds what this locks until it is dropped.
+async fn lock(pool: &PgPool, statement: &str) -> Transaction<'static, Postgres> {
     let mut held = pool.begin().await.unwrap();
-    let lock = format!("select from accounts where id = '{}' for no key update", Uuid::from(account));
-    sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut *held).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut *held).await.unwrap();
     held
 }
 
@@ -344,11 +349,59 @@ async fn an_account_that_somebody_holds_is_settled_with_the_next_turn(pool: PgPo
     lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
     clock.set(noon() + TimeDelta::hours(1));
     let mut settle = Settle::default();
-    let held = hold(&pool, accounts[0]).await;
+    let held = hold(&pool, &accounts[..1]).await;
     assert_eq!(run_whole(&mut settle, &state, noon()).await, (19, Vec::new()), "that is no trouble");
     held.rollback().await.unwrap();
-    let next = noon() + settle.every();
-    assert_eq!(run_whole(&mut settle, &state, next).await, (1, Vec::new()));
+    assert_eq!(run_whole(&mut settle, &state, noon()).await, (1, Vec::new()));
+}
+
+#[sqlx::test]
+async fn accounts_that_somebody_holds_keep_no_others_waiting_however_many_they_are(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 400).await;
+    let (held, free) = accounts.split_at(300);
+    // They come first in the queue.
+    lend(&state, held, noon() + TimeDelta::minutes(1)).await;
+    lend(&state, free, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let mut settle = Settle::default();
+    let holding = hold(&pool, held).await;
+    let run = timeout(Duration::from_secs(20), run_whole(&mut settle, &state, noon()));
+    assert_eq!(run.await.expect("nobody is waited for"), (100, Vec::new()));
+    holding.rollback().await.unwrap();
+    assert_eq!(run_whole(&mut settle, &state, noon()).await, (300, Vec::new()));
+    assert_sound(&pool).await;
+}
+
+#[sqlx::test]
+async fn an_account_of_which_somebody_holds_a_lot_is_settled_with_the_next_turn_too(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 1).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let mut settle = Settle::default();
+    let held = lock(&pool, "select from lots for update").await;
+    assert_eq!(run_whole(&mut settle, &state, noon()).await, (0, Vec::new()));
+    held.rollback().await.unwrap();
+    assert_eq!(run_whole(&mut settle, &state, noon()).await, (1, Vec::new()));
+}
+
+#[sqlx::test]
+async fn whoever_wants_all_settled_waits_for_an_account_that_somebody_holds(pool: PgPool) {
+    let clock = Clock::standing_at(noon());
+    let state = ready(&pool, &clock).await;
+    let accounts = open(&state, 20).await;
+    lend(&state, &accounts, noon() + TimeDelta::hours(1)).await;
+    clock.set(noon() + TimeDelta::hours(1));
+    let held = hold(&pool, &accounts[..1]).await;
+    let ledger = state.ledger.clone();
+    let all = tokio::spawn(async move { settle_all(&ledger).await.unwrap() });
+    // Longer than a lane waits for a lock.
+    sleep(Duration::from_millis(2_500)).await;
+    held.rollback().await.unwrap();
+    assert_eq!(all.await.unwrap(), 20);
 }
 
 #[sqlx::test]
@@ -360,7 +413,7 @@ async fn what_waits_to_be_settled_when_the_ledger_stops_is_told_so_and_is_no_fai
     clock.set(noon() + TimeDelta::hours(1));
     // The lane waits for somebody, and what is to be settled for the lane.
     let (ledger, bucket) = (state.ledger.clone(), state.ledger.bucket(accounts[0]));
-    let held = hold(&pool, accounts[0]).await;
+    let held = lock(&pool, "lock table entries in share mode").await;
     let (elsewhere, first) = (ledger.clone(), accounts[0]);
     let first = tokio::spawn(async move { elsewhere.settle(bucket, vec![first]).await });
     until("the lane waits", async || is_waited_for(&pool).await.then_some(())).await;

@@ -3,7 +3,7 @@
 //!
 //! A step settles one batch of one bucket; the buckets take turns. An account that can't be settled is passed over for a
 //! while, lest it keeps others from their turn; it may be what the books' check finds. One that somebody else holds at the
-//! moment is only left to the job's next turn.
+//! moment is passed over until all others are settled, however long that takes.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,6 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::{Instant, sleep};
 
 use super::{Done, Job};
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     server::{
         AppState, Error,
         clock::Clock,
-        ledger::{Bucket, Ledger},
+        ledger::{Bucket, Ledger, Settled},
     },
 };
 
@@ -30,17 +31,23 @@ const ACCOUNTS_AT_A_TIME: u16 = 8;
 /// For how long an account is passed over that could not be settled.
 const PASSED_OVER_FOR: TimeDelta = TimeDelta::hours(1);
 
-/// How long the job rests; and for how long an account is passed over that somebody else held.
+/// How long the job rests.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// How many accounts are passed over at most. Where there are more, something is wrong with more than them.
+/// How many accounts are passed over at most, of either kind. Where there are more, something is wrong with more than them.
 const PASSED_OVER_MAX: usize = 1_000;
+
+/// For how long whoever settles all of them waits for those that somebody else holds, and how often it asks again.
+const HELD_FOR: Duration = Duration::from_secs(5);
+const HELD_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub struct Settle {
     /// How many buckets have had their turn, ever.
     turns: usize,
     passed_over: HashMap<AccountId, DateTime<Utc>>,
+    /// Accounts that somebody else held, since all others were last settled.
+    held: HashSet<AccountId>,
     /// Accounts of each bucket that were due in its last turn, though there was nothing to write.
     puzzling: HashMap<Bucket, HashSet<AccountId>>,
 }
@@ -60,15 +67,23 @@ impl Job for Settle {
     }
 }
 
-/// Writes down all that has fallen due by now, and returns on how many accounts something had.
+/// Writes down all that has fallen due by now, and returns on how many accounts something had. It waits a while for
+/// accounts that somebody else holds; those that are held for longer are left to the job, as are those that can't be
+/// settled.
 pub async fn settle_all(ledger: &Ledger) -> Result<u64, Error> {
     let (mut settle, mut settled) = (Settle::default(), 0);
+    let end = Instant::now() + HELD_FOR;
     loop {
+        let are_held = !settle.held.is_empty();
         let done = settle.step(ledger, Clock::default().now()).await?;
         settled += done.things;
-        if !done.is_more {
+        if done.is_more {
+            continue;
+        }
+        if !are_held || Instant::now() >= end {
             return Ok(settled);
         }
+        sleep(HELD_PAUSE).await;
     }
 }
 
@@ -77,7 +92,7 @@ impl Settle {
     /// time; what is due is due by the ledger's.
     pub async fn step(&mut self, ledger: &Ledger, now: DateTime<Utc>) -> Result<Done, Error> {
         self.passed_over.retain(|_, until| *until > now);
-        let except: Vec<AccountId> = self.passed_over.keys().copied().collect();
+        let except: Vec<AccountId> = self.passed_over.keys().chain(&self.held).copied().collect();
         let buckets: Vec<Bucket> = ledger.buckets().collect();
         for _ in 0..buckets.len() {
             let bucket = buckets[self.turns % buckets.len()];
@@ -88,6 +103,7 @@ impl Settle {
             }
             self.puzzling.remove(&bucket);
         }
+        self.held.clear();
         Ok(Done::default())
     }
 
@@ -104,15 +120,16 @@ impl Settle {
         let mut groups = vec![due];
         while let Some(group) = groups.pop() {
             match ledger.settle(bucket, group.clone()).await {
-                Ok(settled) => {
-                    done.things += settled.len() as u64;
-                    puzzling.extend(group.into_iter().filter(|account| !settled.contains(account)));
+                Ok(Settled { written, held }) => {
+                    done.things += written.len() as u64;
+                    let is_known = |account: &AccountId| written.contains(account) || held.contains(account);
+                    puzzling.extend(group.into_iter().filter(|account| !is_known(account)));
+                    self.leave(held)?;
                 }
-                Err(error) if !error.is_lock_timeout() && !matches!(error, Error::Internal(_)) => {
-                    return Err(error);
-                }
+                // Of some of them somebody holds a lot or the like; each alone would wait as long.
+                Err(error) if error.is_lock_timeout() => self.leave(group)?,
+                Err(error) if !matches!(error, Error::Internal(_)) => return Err(error),
                 Err(_) if group.len() > 1 => groups.extend(group.into_iter().map(|account| vec![account])),
-                Err(error) if error.is_lock_timeout() => self.pass_over(group[0], now + EVERY)?,
                 Err(error) => self.give_up(group[0], &error, &mut done, now)?,
             }
         }
@@ -137,14 +154,21 @@ impl Settle {
         let cause = error.causes();
         tracing::error!(%account, cause, "an account could not be settled, and is passed over for a while");
         done.trouble = Some(format!("{account} could not be settled: {cause}"));
-        self.pass_over(account, now + PASSED_OVER_FOR)
-    }
-
-    fn pass_over(&mut self, account: AccountId, until: DateTime<Utc>) -> Result<(), Error> {
         if self.passed_over.len() >= PASSED_OVER_MAX {
             return Err(Error::internal(format!("more than {PASSED_OVER_MAX} accounts can't be settled")));
         }
-        self.passed_over.insert(account, until);
+        self.passed_over.insert(account, now + PASSED_OVER_FOR);
+        Ok(())
+    }
+
+    /// Somebody else holds them.
+    fn leave(&mut self, accounts: Vec<AccountId>) -> Result<(), Error> {
+        self.held.extend(accounts);
+        if self.held.len() > PASSED_OVER_MAX {
+            // The next try begins anew: by then they may be free.
+            self.held.clear();
+            return Err(Error::internal(format!("more than {PASSED_OVER_MAX} accounts are held by others")));
+        }
         Ok(())
     }
 }

@@ -16,17 +16,14 @@ use crate::{
 pub type Answer = Result<Receipt, Refusal>;
 
 /// Locks, loads, decides and writes in the caller's transaction. Answers in the order of the commands, and
-/// the accounts as they are once the caller commits. `due`: accounts that are settled though no command may
-/// name them.
+/// the accounts as they are once the caller commits.
 pub async fn under_lock(
     conn: &mut PgConnection,
     clock: &Clock,
     bucket: Bucket,
     commands: &[Command],
-    due: &[AccountId],
 ) -> sqlx::Result<(Vec<Answer>, Vec<Account>)> {
-    let mut ids: Vec<AccountId> =
-        commands.iter().map(|command| command.account).chain(due.iter().copied()).collect();
+    let mut ids: Vec<AccountId> = commands.iter().map(|command| command.account).collect();
     ids.sort_unstable();
     ids.dedup();
     store::lock(conn, bucket, &ids).await?;
@@ -41,15 +38,33 @@ pub async fn under_lock(
             Err(_) => Err(Refusal::UnknownAccount),
         })
         .collect();
-    for account in accounts.iter_mut().filter(|account| due.contains(&account.id())) {
-        account.settle(now);
-    }
-
-    let changed: Vec<&Account> = accounts.iter().filter(|account| account.has_unwritten()).collect();
-    if !changed.is_empty() {
-        store::write(conn, bucket, &changed).await?;
-    }
+    write_changed(conn, bucket, &accounts).await?;
     Ok((answers, accounts))
+}
+
+/// Settles accounts in the caller's transaction, and returns them as they are once the caller commits: those that nobody
+/// else holds at the moment.
+pub async fn settle(
+    conn: &mut PgConnection,
+    clock: &Clock,
+    bucket: Bucket,
+    due: &[AccountId],
+) -> sqlx::Result<Vec<Account>> {
+    let free = store::lock_free(conn, bucket, due).await?;
+    let mut accounts = store::load(conn, bucket, &free, &[]).await?;
+    // As above, only with the locks held.
+    let now = clock.now();
+    accounts.iter_mut().for_each(|account| account.settle(now));
+    write_changed(conn, bucket, &accounts).await?;
+    Ok(accounts)
+}
+
+async fn write_changed(conn: &mut PgConnection, bucket: Bucket, accounts: &[Account]) -> sqlx::Result<()> {
+    let changed: Vec<&Account> = accounts.iter().filter(|account| account.has_unwritten()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    store::write(conn, bucket, &changed).await
 }
 
 /// Writes what was decided on accounts without a lock, each of which has something unwritten, if they are still what

@@ -12,6 +12,14 @@ use crate::{
     },
 };
 
+/// What came of settling accounts. On those that are in neither list nothing is due, or not any more.
+#[derive(Debug)]
+pub struct Settled {
+    pub written: Vec<AccountId>,
+    /// Somebody else holds them.
+    pub held: Vec<AccountId>,
+}
+
 impl Ledger {
     /// Accounts of a bucket on which something fell due, at most `limit`, those first that have waited longest.
     pub async fn due(
@@ -24,12 +32,12 @@ impl Ledger {
         tables::due(&mut conn, bucket, self.clock.now(), except, limit.into()).await
     }
 
-    /// Writes what fell due on accounts of a bucket, all of them or none, and returns on which there was anything to write.
+    /// Writes what fell due on accounts of a bucket, on all that nobody else holds or on none.
     ///
     /// # Errors
-    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds one,
-    /// [`Error::Stopping`] where the ledger was stopped before.
-    pub async fn settle(&self, bucket: Bucket, due: Vec<AccountId>) -> Result<Vec<AccountId>, Error> {
+    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds what
+    /// belongs to one, [`Error::Stopping`] where the ledger was stopped before.
+    pub async fn settle(&self, bucket: Bucket, due: Vec<AccountId>) -> Result<Settled, Error> {
         self.lanes[bucket.index()].settle(due).await
     }
 }

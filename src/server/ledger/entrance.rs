@@ -6,7 +6,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{asked::Asked, batch::Answer, lanes::Worker};
+use super::{asked::Asked, batch::Answer, due::Settled, lanes::Worker};
 use crate::{
     domain::{AccountId, Command},
     problem::Problem,
@@ -32,10 +32,10 @@ pub struct Entered {
     pub due: mpsc::Receiver<Due>,
 }
 
-/// Accounts on which something fell due. The reply is which of them were written.
+/// Accounts on which something fell due.
 pub struct Due {
     pub accounts: Vec<AccountId>,
-    pub reply: oneshot::Sender<sqlx::Result<Vec<AccountId>>>,
+    pub reply: oneshot::Sender<sqlx::Result<Settled>>,
 }
 
 impl Lane {
@@ -58,13 +58,12 @@ impl Lane {
         answer.await.map_err(|_| Error::internal("a command without an answer"))?
     }
 
-    /// Writes what fell due on accounts, all of them or none. Which of them it was written on: on the others nothing is
-    /// due, or not any more.
+    /// Writes what fell due on accounts, on all that nobody else holds or on none.
     ///
     /// # Errors
-    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds one,
-    /// [`Error::Stopping`] where the lane stops before it comes to them.
-    pub async fn settle(&self, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, Error> {
+    /// [`Error::Internal`] where one of the accounts is to blame, [`Error::is_lock_timeout`] where somebody else holds what
+    /// belongs to one, [`Error::Stopping`] where the lane stops before it comes to them.
+    pub async fn settle(&self, accounts: Vec<AccountId>) -> Result<Settled, Error> {
         let (reply, settled) = oneshot::channel();
         self.due.send(Due { accounts, reply }).await.map_err(|_| Error::Stopping)?;
         let settled = settled.await.map_err(|_| match self.due.is_closed() {

@@ -27,6 +27,7 @@ use super::{
     batch::{self, Answer},
     changed::Changed,
     decided::Decided,
+    due::Settled,
     entrance::{Due, Entered},
     memory::Memory,
 };
@@ -114,8 +115,9 @@ impl Worker {
                     self.under_lock(left).await;
                 }
                 // After the commands, and also where they never end.
-                if let Some(due) = waiting.take().or_else(|| due.try_recv().ok()) {
-                    self.settle(due).await;
+                if let Some(Due { accounts, reply }) = waiting.take().or_else(|| due.try_recv().ok()) {
+                    // Who has gone away finds what is left to do.
+                    let _ = reply.send(self.settle(accounts).await);
                 }
             };
             if AssertUnwindSafe(work).catch_unwind().await.is_err() {
@@ -130,10 +132,23 @@ impl Worker {
     }
 
     /// Settles accounts, between two batches of commands. It is not tried again: whoever asked will ask again.
-    async fn settle(&mut self, due: Due) {
-        let settled = self.once_under_lock(&[], &due.accounts).await;
-        // Who has gone away finds what is left to do.
-        let _ = due.reply.send(settled.map(|(_, written)| written));
+    async fn settle(&mut self, mut due: Vec<AccountId>) -> sqlx::Result<Settled> {
+        let mut conn = self.take_connection().await?;
+        let mut transaction = conn.begin().await?;
+        let settled = batch::settle(&mut transaction, &self.clock, self.bucket, &due).await?;
+        transaction.commit().await?;
+        self.conn = Some(conn);
+        let mut written = Vec::with_capacity(settled.len());
+        for account in settled {
+            due.retain(|id| *id != account.id());
+            written.extend(account.has_unwritten().then(|| account.id()));
+            // Those that only fell due would push out those that are asked for.
+            if self.memory.has(account.id()) {
+                self.memory.keep(account.continued());
+            }
+        }
+        self.changed.note(written.iter().copied());
+        Ok(Settled { written, held: due })
     }
 
     /// Decides what can be decided on the accounts at hand, and on those that memory has, for one batch.
@@ -299,8 +314,8 @@ impl Worker {
         let deadline = Instant::now() + RETRY_FOR;
         let mut pause = PAUSE_FIRST;
         loop {
-            let error = match self.once_under_lock(commands, &[]).await {
-                Ok((answers, _)) => return Ok(answers),
+            let error = match self.once_under_lock(commands).await {
+                Ok(answers) => return Ok(answers),
                 Err(error) => error,
             };
             let is_worth_it = is_out_of_reach(&error) && !is_lock_timeout(&error);
@@ -316,26 +331,17 @@ impl Worker {
         }
     }
 
-    /// The answers to the commands, and on which accounts something was written.
-    async fn once_under_lock(
-        &mut self,
-        commands: &[Command],
-        due: &[AccountId],
-    ) -> sqlx::Result<(Vec<Answer>, Vec<AccountId>)> {
+    async fn once_under_lock(&mut self, commands: &[Command]) -> sqlx::Result<Vec<Answer>> {
         let mut conn = self.take_connection().await?;
         let mut transaction = conn.begin().await?;
         let (answers, accounts) =
-            batch::under_lock(&mut transaction, &self.clock, self.bucket, commands, due).await?;
+            batch::under_lock(&mut transaction, &self.clock, self.bucket, commands).await?;
         transaction.commit().await?;
         // Also those on which nothing new was written: it may be that the answer to the first attempt was lost.
         self.changed.note(accounts.iter().map(Account::id));
-        let written = accounts.iter().filter(|account| account.has_unwritten()).map(Account::id).collect();
-        // Those that only fell due would push out those that are asked for.
-        let is_wanted = |account: &&Account| due.is_empty() || self.memory.has(account.id());
-        let wanted: Vec<Account> = accounts.iter().filter(is_wanted).map(Account::continued).collect();
-        wanted.into_iter().for_each(|account| self.memory.keep(account));
+        accounts.iter().for_each(|account| self.memory.keep(account.continued()));
         self.conn = Some(conn);
-        Ok((answers, written))
+        Ok(answers)
     }
 
     async fn take_connection(&mut self) -> sqlx::Result<PoolConnection<Postgres>> {

@@ -24,7 +24,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub use self::{batch::Answer, changed::Changed, due::overdue, history::History};
+pub use self::{
+    batch::Answer,
+    changed::Changed,
+    due::{Settled, overdue},
+    history::History,
+};
 use self::{entrance::Lane, lanes::Worker};
 pub use super::store::ledger::{Bucket, Filter, MonthTally};
 use super::{
@@ -128,6 +133,6 @@ impl Ledger {
     ) -> sqlx::Result<Vec<Answer>> {
         debug_assert!(commands.iter().all(|command| command.account == account));
         let bucket = self.buckets.of(account);
-        Ok(batch::under_lock(conn, &self.clock, bucket, commands, &[]).await?.0)
+        Ok(batch::under_lock(conn, &self.clock, bucket, commands).await?.0)
     }
 }

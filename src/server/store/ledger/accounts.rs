@@ -76,6 +76,24 @@ pub async fn lock(conn: &mut PgConnection, bucket: Bucket, accounts: &[AccountId
     .map(drop)
 }
 
+/// Locks those of the accounts that nobody else holds, as [`lock`] does, and waits for none. Returns which these are.
+pub async fn lock_free(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    accounts: &[AccountId],
+) -> sqlx::Result<Vec<AccountId>> {
+    let ids = sqlx::query_scalar!(
+        "select id
+         from accounts
+         where bucket = $1
+           and id = any($2)
+         for no key update skip locked",
+        bucket.0,
+        &uuids(accounts),
+    );
+    Ok(ids.fetch_all(conn).await?.into_iter().map(AccountId::from).collect())
+}
+
 /// An account with its open lots and its open holds, as their tables hold them.
 pub struct OpenRows {
     account: AccountRow,

@@ -27,7 +27,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use self::{
-    accounts::{AccountRow, lock, open},
+    accounts::{AccountRow, lock, lock_free, open},
     audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
     due::{Overdue, due, overdue},
     entries::{Filter, Line, answered, history, stream, take_time},
