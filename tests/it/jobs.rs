@@ -23,9 +23,10 @@ use scrip::{
         subscriptions,
     },
 };
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction, postgres::PgConnectOptions};
 use tempfile::TempDir;
 use tokio::{
+    net::TcpListener,
     sync::watch,
     time::{Instant, sleep, timeout},
 };
@@ -211,6 +212,17 @@ async fn one_process_has_the_lock_and_another_gets_it_when_the_connection_is_los
     assert!(first.confirm().await.is_err(), "and the first one notices");
     drop(second);
     timeout(LONG, JobLock::wait(&pool)).await.expect("the lock is free again");
+}
+
+#[tokio::test]
+async fn where_a_database_takes_a_connection_and_says_nothing_the_lock_is_asked_for_again() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let pool =
+        store::connect(PgConnectOptions::new().host("127.0.0.1").port(silent.local_addr().unwrap().port()));
+    let asking = tokio::spawn(async move { JobLock::wait(&pool).await });
+    let _first = silent.accept().await.unwrap();
+    timeout(LONG, silent.accept()).await.expect("it asks again").unwrap();
+    asking.abort();
 }
 
 #[sqlx::test]

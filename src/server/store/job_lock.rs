@@ -54,7 +54,7 @@ async fn ask(pool: &PgPool, kept: Option<PgConnection>) -> sqlx::Result<(PgConne
         Some(conn) => conn,
         None => {
             let options = pool.connect_options().as_ref().clone().application_name("scrip jobs");
-            PgConnection::connect_with(&options.options(KEEPALIVES)).await?
+            answered(PgConnection::connect_with(&options.options(KEEPALIVES))).await?
         }
     };
     let is_taken = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "is_taken!""#, NAME);
