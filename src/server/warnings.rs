@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// After a change, so that what changes often is looked at once.
 const GATHER: Duration = Duration::from_millis(500);
 
+/// After a look that failed.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(2);
+
 /// How many goes a walk through all accounts takes before what has changed has its turn.
 const GOES_AT_A_TIME: usize = 8;
 
@@ -45,14 +48,15 @@ pub async fn watch(state: AppState) {
     loop {
         let looked = look_at_changes(&state, &mut walk).await;
         if let Err(error) = looked {
-            // The next change of an account, or a page of its holder, has it looked at again.
             tracing::warn!(error = &error as &dyn std::error::Error, "nobody saw whether to warn");
+            sleep(PAUSE_AFTER_FAILURE).await;
         }
         sleep(GATHER).await;
     }
 }
 
-/// Looks at what has changed, and then at some of the accounts that a walk has not come to yet.
+/// Looks at what has changed, and then at some of the accounts that a walk has not come to yet. Where that fails, what was
+/// not seen is looked at the next time.
 async fn look_at_changes(state: &AppState, walk: &mut Walk) -> Result<(), Error> {
     let changed = if walk.buckets_left == 0 {
         Some(state.unseen.next().await)
@@ -60,7 +64,12 @@ async fn look_at_changes(state: &AppState, walk: &mut Walk) -> Result<(), Error>
         state.unseen.next().now_or_never()
     };
     match changed {
-        Some(Some(accounts)) => look_at_each(state, &accounts).await?,
+        Some(Some(accounts)) => {
+            if let Err(error) = look_at_each(state, &accounts).await {
+                state.unseen.note(accounts.into_iter());
+                return Err(error);
+            }
+        }
         Some(None) => walk.begin_again(state),
         None => {}
     }
@@ -93,13 +102,14 @@ impl Walk {
             let mut conn = state.pool.acquire().await?;
             let accounts = store::next_accounts(&mut conn, bucket, self.after, ACCOUNTS_AT_A_TIME).await?;
             drop(conn);
-            self.after = accounts.last().copied();
-            if self.after.is_none() {
+            if accounts.is_empty() {
+                self.after = None;
                 self.bucket = (self.bucket + 1) % state.ledger.buckets().count();
                 self.buckets_left -= 1;
                 continue;
             }
             look(state, bucket, &accounts).await?;
+            self.after = accounts.last().copied();
             sleep(PAUSE).await;
         }
         Ok(())

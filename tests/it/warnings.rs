@@ -122,6 +122,28 @@ async fn what_changes_while_all_accounts_are_looked_at_does_not_wait_for_the_las
 }
 
 #[sqlx::test]
+async fn what_changed_is_not_forgotten_where_looking_fails(pool: PgPool) {
+    let state = state(pool.clone(), Clock::default(), CATALOG).await;
+    let (ada, bob) = (account(&state, "ada@example.com").await, account(&state, "bob@example.com").await);
+    let watch = tokio::spawn(warnings::watch(state.clone()));
+    // Once it can be named, and once it can't.
+    for (holder, notes) in [(ada, &["low 2"][..]), (bob, &["low 2"; 2])] {
+        take(&state, holder, "8", 8).await;
+        sqlx::raw_sql("alter table warnings rename to away").execute(&pool).await.unwrap();
+        if holder == ada {
+            state.unseen.note(iter::once(ada));
+        } else {
+            state.unseen.note_many();
+        }
+        // In this time it has looked, and failed.
+        sleep(Duration::from_secs(1)).await;
+        sqlx::raw_sql("alter table away rename to warnings").execute(&pool).await.unwrap();
+        until_told(&pool, notes).await;
+    }
+    watch.abort();
+}
+
+#[sqlx::test]
 async fn nobody_waits_for_another_who_looks_at_the_same_account(pool: PgPool) {
     let state = state(pool.clone(), Clock::default(), CATALOG).await;
     let ada = account(&state, "ada@example.com").await;
