@@ -1,6 +1,6 @@
-//! Renewals under torture: two whole servers on one database are told at the same moment that periods have ended, and one
-//! of them is killed in the middle of it, over and over, while both are asked for spends. Each account is renewed once for
-//! each period, whoever did it.
+//! Renewals under torture: two whole servers are started at once on a database on which periods have ended. While their
+//! job renews, one of them or both are killed and started again, over and over, and asked for spends all the time. Each
+//! account is renewed as the law says, once at each moment, whoever did it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -8,35 +8,39 @@
 )]
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use chrono::{DateTime, Months, Utc};
+use futures_util::future::join_all;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::{Client, Method};
+use reqwest::Client;
 use scrip::{
-    domain::{AccountId, Act, Command, IdempotencyKey},
+    domain::{Account, AccountId, Act, Command, IdempotencyKey, Kind, Subscribe},
     server::{
         auth::{ApiKeys, NewKey},
         catalog,
         clock::Clock,
         jobs::overview,
-        ledger::Ledger,
+        ledger::{Ledger, overdue},
         store::{self, api_keys::Scope, embedded::Embedded, test_clock},
         subscriptions::subscribe,
     },
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
+    join,
     process::{self, Child},
     task::JoinSet,
     time::timeout,
 };
+use uuid::Uuid;
 
 use crate::{
     books::{LONG, assert_sound},
@@ -44,33 +48,58 @@ use crate::{
     place::{breathe, open_accounts, until},
 };
 
-const ACCOUNTS: usize = 2_000;
-/// Who asks the servers for spends meanwhile, each one after the other.
-const SPENDERS: usize = 4;
+/// How many accounts are on each plan.
+const ACCOUNTS: usize = 600;
+/// Who asks the servers for spends meanwhile, each one after the other, with a pause of up to so many microseconds. They
+/// are few: it is the job that renews.
+const SPENDERS: usize = 2;
+const PAUSE_MAX: u64 = 50_000;
 /// How many months end at once at most.
 const MONTHS_MAX: u32 = 3;
+/// How often servers are killed before they are let alone to finish.
+const KILLS_MAX: u32 = 3;
 /// How many requests a key may make in a minute: more than there will be.
 const REQUESTS: u32 = 1_000_000;
+/// How many runs of a job are looked at: more than there will be.
+const RUNS: u16 = 1_000;
 
-const CATALOG: &str = "
-    name = \"Test product\"
-    summary = \"What the tests run.\"
+/// Once without a cap, once with rollover, and once paid for two months, with a grace and a plan that follows.
+const PLANS: [(&str, Option<Months>); 3] = [("free", None), ("pro", None), ("studio", Some(Months::new(2)))];
+const CATALOG: &str = r#"
+    name = "Test product"
+    summary = "What the tests run."
+    grace_days = 3
+    [signup]
+    plan = "free"
     [[actions]]
-    key = \"render\"
-    title = \"Render a picture\"
+    key = "render"
+    title = "Render a picture"
     cost = 1
     [[plans]]
-    key = \"free\"
-    title = \"Free\"
+    key = "free"
+    title = "Free"
     monthly_credits = 5
-";
+    [[plans]]
+    key = "pro"
+    title = "Pro"
+    price = "12.00"
+    currency = "usd"
+    monthly_credits = 20
+    rollover_cap = 2
+    [[plans]]
+    key = "studio"
+    title = "Studio"
+    price = "30.00"
+    currency = "usd"
+    monthly_credits = 50
+    rollover_cap = 3
+"#;
 
 /// The servers, as they are at the moment.
 struct Pair {
     database: String,
     data: TempDir,
     running: [Child; 2],
-    host: Host,
 }
 
 /// Who asks them, wherever they are at the moment.
@@ -82,7 +111,7 @@ struct Host {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_that_are_killed_again_and_again_renew_each_account_once_a_period() {
+async fn two_servers_that_are_killed_again_and_again_renew_each_account_as_the_law_says() {
     let bounds = bounds();
     let mut rng = bounds.rng(7);
     // One that waits for the disk: a server refuses any other.
@@ -92,97 +121,85 @@ async fn two_servers_that_are_killed_again_and_again_renew_each_account_once_a_p
     store::migrate(&pool).await.unwrap();
     let begin: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
     let clock = Clock::standing_at(begin);
-    let accounts = subscribed(&pool, &clock).await;
-    test_clock::write(&pool, Some(begin)).await.unwrap();
-    let mut pair = Pair::start(&pool, database.url()).await;
-    let spenders = pair.spend(&accounts, &mut rng);
+    let begun = subscribed(&pool, &clock).await;
+    let host = Host::new(&pool).await;
+    let spenders = host.spend(begun.iter().map(Account::id).collect(), &mut rng);
 
+    let due = async || overdue(&pool, &clock).await.unwrap().accounts;
     let mut months = 0;
     for _ in 0..bounds.scaled(6) {
-        // Whatever is left of the periods before.
         months += rng.random_range(1..=MONTHS_MAX);
         clock.set(begin + Months::new(months));
-        let (before, all) = (renewals(&pool).await, ACCOUNTS as i64 * i64::from(months));
-        let enough = rng.random_range(before..all);
-        let told = pair.tell(&clock);
-        until("they are at work", async || renewals(&pool).await >= enough).await;
-        pair.kill_one(&mut rng).await;
-        drop(told);
+        // Nobody runs who could be told: they are started on it, and it is their jobs that find what is due.
+        test_clock::write(&pool, Some(clock.now())).await.unwrap();
+        let mut pair = Pair::start(database.url(), &host).await;
+        for _ in 0..rng.random_range(1..=KILLS_MAX) {
+            let left = rng.random_range(0..=due().await);
+            until("they are at work", async || due().await <= left).await;
+            pair.kill_some(&host, &mut rng).await;
+        }
+        until("nothing is due", async || due().await == 0).await;
+        until("no run is left as if it went on", async || !is_run_under_way(&pool, &clock).await).await;
+        pair.end().await;
     }
-    pair.tell(&clock).join_all().await;
-    until("nothing is due", async || overview(&pool, &clock, 1).await.unwrap().overdue.accounts == 0).await;
     drop(spenders);
-    pair.end().await;
-    assert_renewed(&pool, months).await;
+    assert_renewed(&pool, begun, clock.now()).await;
     assert_sound(&pool).await;
     pool.close().await;
     database.stop().await;
 }
 
-/// Accounts on a plan.
-async fn subscribed(pool: &PgPool, clock: &Clock) -> Vec<AccountId> {
+/// Accounts on each plan, as they have begun.
+async fn subscribed(pool: &PgPool, clock: &Clock) -> Vec<Account> {
     let ledger = Ledger::open(pool.clone(), clock.clone()).await.unwrap();
-    let accounts = open_accounts(&ledger, pool, ACCOUNTS).await;
+    let accounts = open_accounts(&ledger, pool, PLANS.len() * ACCOUNTS).await;
     let catalog = catalog::parse(CATALOG).unwrap();
-    let asked = subscribe(&catalog, catalog.plan("free").unwrap());
     let mut begun = JoinSet::new();
-    for account in &accounts {
-        let key = IdempotencyKey::parse("plan").unwrap();
-        let (ledger, command) = (ledger.clone(), Command::new(*account, key, Act::Subscribe(asked.clone())));
-        begun.spawn(async move { ledger.execute(command).await.unwrap().unwrap() });
+    for (accounts, (plan, paid_for)) in accounts.chunks(ACCOUNTS).zip(PLANS) {
+        let paid_until = paid_for.map(|months| clock.now() + months);
+        let asked = Subscribe { paid_until, ..subscribe(&catalog, catalog.plan(plan).unwrap()) };
+        for account in accounts {
+            let key = IdempotencyKey::parse("plan").unwrap();
+            let (ledger, command) =
+                (ledger.clone(), Command::new(*account, key, Act::Subscribe(asked.clone())));
+            begun.spawn(async move {
+                let account = command.account;
+                ledger.execute(command).await.unwrap().unwrap();
+                ledger.account(account).await.unwrap()
+            });
+        }
     }
-    begun.join_all().await;
+    let begun = begun.join_all().await;
     ledger.stop().await;
-    accounts
+    begun
+}
+
+/// Whoever takes over ends the run of one that was killed.
+async fn is_run_under_way(pool: &PgPool, clock: &Clock) -> bool {
+    let jobs = overview(pool, clock, RUNS).await.unwrap().jobs;
+    jobs.iter().flat_map(|job| &job.runs).any(|run| run.is_running)
 }
 
 impl Pair {
-    async fn start(pool: &PgPool, database: String) -> Self {
+    async fn start(database: String, host: &Host) -> Self {
         let data = TempDir::new().unwrap();
-        let (one, other) = (serve(data.path(), &database).await, serve(data.path(), &database).await);
-        let key = NewKey::parse("torture".to_owned(), vec![Scope::Admin], REQUESTS.try_into().unwrap());
-        let (_, key) = ApiKeys::new(pool.clone()).create(key.unwrap()).await.unwrap();
-        let urls = Arc::new(Mutex::new([one.1, other.1]));
-        Self { database, data, running: [one.0, other.0], host: Host { client: Client::new(), key, urls } }
+        let ((one, url), (other, other_url)) =
+            join!(serve(data.path(), &database), serve(data.path(), &database));
+        *host.urls() = [url, other_url];
+        Self { database, data, running: [one, other] }
     }
 
-    /// Tells both at once what time it is. Each settles what fell due by then, and answers when it has, if it lives.
-    fn tell(&self, clock: &Clock) -> JoinSet<()> {
-        let mut told = JoinSet::new();
-        for server in 0..2 {
-            let (host, now) = (self.host.clone(), clock.now());
-            told.spawn(async move {
-                host.send(Method::PUT, server, "/test/clock", "clock", json!({"now": now})).await
-            });
+    /// Kills one of them, whichever, or both, and starts again who was killed.
+    async fn kill_some(&mut self, host: &Host, rng: &mut StdRng) {
+        let killed: &[usize] = [&[0][..], &[1], &[0, 1]][rng.random_range(0..3)];
+        for which in killed {
+            self.running[*which].kill().await.unwrap();
         }
-        told
-    }
-
-    /// Asks them for spends, for as long as what it returns is kept. Whatever they are answered: it is the renewals
-    /// before them that count.
-    fn spend(&self, accounts: &[AccountId], rng: &mut StdRng) -> JoinSet<()> {
-        let mut spenders = JoinSet::new();
-        for spender in 0..SPENDERS {
-            let (host, accounts, mut rng) = (self.host.clone(), accounts.to_vec(), StdRng::from_rng(rng));
-            spenders.spawn(async move {
-                for number in 0_u64.. {
-                    let (server, account) = (rng.random_range(0..2), rng.random_range(0..accounts.len()));
-                    let spend = json!({"account": accounts[account].to_string(), "amount": 1});
-                    host.send(Method::POST, server, "/spends", &format!("{spender}-{number}"), spend).await;
-                    breathe(rng.random_range(0..20_000)).await;
-                }
-            });
+        let started = killed.iter().map(|_| serve(self.data.path(), &self.database));
+        for (which, (server, url)) in killed.iter().zip(join_all(started).await) {
+            self.running[*which] = server;
+            host.urls()[*which] = url;
         }
-        spenders
-    }
-
-    /// Kills one of them, whichever, and starts it again.
-    async fn kill_one(&mut self, rng: &mut StdRng) {
-        let which = rng.random_range(0..2);
-        self.running[which].kill().await.unwrap();
-        let (server, url) = serve(self.data.path(), &self.database).await;
-        self.running[which] = server;
-        self.host.urls.lock().unwrap_or_else(PoisonError::into_inner)[which] = url;
     }
 
     async fn end(self) {
@@ -193,12 +210,36 @@ impl Pair {
 }
 
 impl Host {
-    /// Whatever is answered, if anything is.
-    async fn send(&self, method: Method, server: usize, path: &str, key: &str, body: Value) {
-        let url = self.urls.lock().unwrap_or_else(PoisonError::into_inner)[server].clone();
-        let asked = self.client.request(method, format!("{url}/api/v1{path}")).bearer_auth(&self.key);
-        let asked = asked.header("content-type", "application/json").header("idempotency-key", key);
-        let _ = asked.timeout(LONG).body(body.to_string()).send().await;
+    async fn new(pool: &PgPool) -> Self {
+        let key = NewKey::parse("torture".to_owned(), vec![Scope::Admin], REQUESTS.try_into().unwrap());
+        let (_, key) = ApiKeys::new(pool.clone()).create(key.unwrap()).await.unwrap();
+        Self { client: Client::new(), key, urls: Arc::default() }
+    }
+
+    fn urls(&self) -> MutexGuard<'_, [String; 2]> {
+        self.urls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for spends, for as long as what it returns is kept, whatever is answered, if anything is: it is the renewals
+    /// before them that count.
+    fn spend(&self, accounts: Vec<AccountId>, rng: &mut StdRng) -> JoinSet<()> {
+        let mut spenders = JoinSet::new();
+        for spender in 0..SPENDERS {
+            let (host, accounts, mut rng) = (self.clone(), accounts.clone(), StdRng::from_rng(rng));
+            spenders.spawn(async move {
+                for number in 0_u64.. {
+                    let (server, account) = (rng.random_range(0..2), rng.random_range(0..accounts.len()));
+                    let url = format!("{}/api/v1/spends", host.urls()[server]);
+                    let asked = host.client.post(url).bearer_auth(&host.key);
+                    let asked = asked.header("content-type", "application/json");
+                    let asked = asked.header("idempotency-key", format!("{spender}-{number}"));
+                    let spend = json!({"account": accounts[account].to_string(), "amount": 1});
+                    let _ = asked.timeout(LONG).body(spend.to_string()).send().await;
+                    breathe(rng.random_range(0..PAUSE_MAX)).await;
+                }
+            });
+        }
+        spenders
     }
 }
 
@@ -223,20 +264,24 @@ async fn serve(data: &Path, database: &str) -> (Child, String) {
     }
 }
 
-/// How many were written so far, of all accounts.
-async fn renewals(pool: &PgPool) -> i64 {
-    sqlx::query_scalar("select count(*) from entries where kind = 'n'").fetch_one(pool).await.unwrap()
-}
-
-/// Each account was renewed so many times, at so many moments.
-async fn assert_renewed(pool: &PgPool, times: u32) {
+/// Each account was renewed when the law, left to itself, renews it: told once, at the end, how late it is.
+async fn assert_renewed(pool: &PgPool, begun: Vec<Account>, now: DateTime<Utc>) {
     let renewed = sqlx::query_as(
-        "select count(*), count(distinct at)
+        "select account_id, array_agg(at::timestamptz order by at)
          from entries
          where kind = 'n'
          group by account_id",
     );
-    let renewed: Vec<(i64, i64)> = renewed.fetch_all(pool).await.unwrap();
-    assert_eq!(renewed.len(), ACCOUNTS);
-    assert!(renewed.iter().all(|counted| *counted == (times.into(), times.into())), "{times}: {renewed:?}");
+    let renewed: Vec<(Uuid, Vec<DateTime<Utc>>)> = renewed.fetch_all(pool).await.unwrap();
+    let renewed: BTreeMap<Uuid, Vec<DateTime<Utc>>> = renewed.into_iter().collect();
+    let law: BTreeMap<Uuid, Vec<DateTime<Utc>>> = begun
+        .into_iter()
+        .map(|mut account| {
+            account.settle(now);
+            let renewals = account.journal().iter().filter(|entry| matches!(entry.kind, Kind::Renewal(_)));
+            (account.id().into(), renewals.map(|entry| entry.at).collect())
+        })
+        .collect();
+    assert!(law.values().all(|moments: &Vec<_>| !moments.is_empty()), "each has something to renew");
+    assert_eq!(renewed, law);
 }
