@@ -52,23 +52,23 @@
 //!     content. The same key and content returns the first answer; the same key with other content is
 //!     refused. A refused command leaves no trace, so its key may succeed later.
 //!
-//! 16. **A subscription brings its allowance every month.** It holds the terms that were agreed, so that the
-//!     law needs no catalog, and belongs to what the account is. Months are counted from its anchor, in UTC: a
-//!     day that a month lacks is its last, and comes again in the next. At the end of a period the allowance of
-//!     the next is granted as a lot of its own, which ends with that period. Where the plan of the next has a
-//!     rollover cap, what is left of the old one goes into that lot, what would be spent last first, up to so
-//!     many allowances together; the rest ends by entries of its own, and what holds set aside of it ends when
-//!     it comes back. A lot that is wholly spent keeps its end, and so does what is refunded to it. The plan
-//!     credits that have begun and end with a period's are those of the period; packs and bonuses are not
-//!     touched. Where the next period is not paid for when a period begins, its plan credits live on for the
-//!     grace, and then the subscription ends; what follows it is nothing, or the plan that costs nothing. A
-//!     larger plan begins at once and brings the difference once; a smaller one begins with the next period, as
-//!     do newer terms of the same plan, one that costs nothing, any in the grace, and the end. A plan that
-//!     costs nothing is not paid for, and brings its allowance once for a month: who comes back to it within
-//!     that month begins without credits, and months are counted from its end. A trial is for who is on no plan
-//!     that is paid for. An unlimited plan makes use unlimited (rule 10). An account that has no room for a
-//!     period's credits is brought none. All of it falls due as in rule 13, period by period, unless nobody has
-//!     looked for a hundred years: then it goes on with the present month.
+//! 16. **A subscription brings its allowance every month.** It holds the terms that were agreed, so that the law needs
+//!     no catalog, and belongs to what the account is. Months are counted from its anchor, in UTC: a day that a month
+//!     lacks is its last, and comes again in the next. At the end of a period the allowance of the next is granted as a
+//!     lot of its own, which ends with that period. Where the plan of the next has a rollover cap, what is left of the
+//!     old one goes into that lot, what would be spent last first, up to so many allowances together; the rest ends by
+//!     entries of its own, and what holds set aside of it ends when it comes back. A lot that is wholly spent keeps its
+//!     end, and so does what is refunded to it. The plan credits that have begun and end with a period's are those of
+//!     the period, but for what is left of a free month from before it; packs and bonuses are not touched. Where the
+//!     next period is not paid for when a period begins, its plan credits live on for the grace, and then the
+//!     subscription ends; what follows it is nothing, or the plan that costs nothing. A larger plan begins at once and
+//!     brings the difference once; a smaller one begins with the next period, as do newer terms of the same plan, one
+//!     that costs nothing, any in the grace, and the end. A plan that costs nothing is not paid for, and brings its
+//!     allowance once for a month: who comes back to it within that month begins without credits, and months are counted
+//!     from its end. After an end within a period, months are counted from that end. A trial is for who is on no plan
+//!     that is paid for. An unlimited plan makes use unlimited (rule 10). An account that has no room for a period's
+//!     credits is brought none. All of it falls due as in rule 13, period by period, unless nobody has looked for a
+//!     hundred years: then it goes on with the present month.
 //!
 //! 17. **Usage is counted with the entry:** how often each action was run, how many units of it, and the credits that it
 //!     took, in months that are counted from the account's opening as in rule 16.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Amount, Credits, Priority, calendar,
+    Amount, Credits, Lot, Priority, Source, calendar,
     catalog::{Allowance, PlanKey, RolloverCap},
     moment,
 };
@@ -182,16 +182,19 @@ impl Subscription {
 
     /// What it is once it is ended at `at`: ended, or the plan that costs nothing.
     pub fn ended(&self, at: DateTime<Utc>) -> Self {
-        let fallback = self
-            .fallback
-            .clone()
-            .and_then(|terms| Self::begin(terms, self.anchor, None, None, Some(self), at));
+        // Within a period, what follows counts its months from the end: those of the anchor would bring it another
+        // allowance as soon as the period is over that was cut short.
+        let anchor = if at < self.period.end { at } else { self.anchor };
+        let begin = |terms| Self::begin(terms, anchor, None, None, Some(self), at);
+        let fallback = self.fallback.clone().and_then(begin);
         fallback.unwrap_or_else(|| Self { next: Next::End, ended_at: Some(at), ..self.clone() })
     }
 
-    /// Whether a lot that ends at `expires_at` and is of a plan is one of this period's.
-    pub fn is_of_period(&self, expires_at: Option<DateTime<Utc>>) -> bool {
-        expires_at == Some(self.credits_until)
+    /// Whether what a lot has are the plan's credits of this period. What is left of the free plan's month is not, even
+    /// where both end at the same moment.
+    pub fn has(&self, lot: &Lot) -> bool {
+        let is_of_free_month = lot.expires_at == self.free_until && lot.effective_at < self.period.start;
+        lot.source == Source::Plan && lot.expires_at == Some(self.credits_until) && !is_of_free_month
     }
 
     /// Until when the month lasts for which a plan that costs nothing brought its allowance last.

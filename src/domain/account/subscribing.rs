@@ -41,8 +41,9 @@ impl Account {
         };
         let mut more = Credits::ZERO;
         if asked.terms != current.terms {
+            // What costs nothing brings its allowance once for a month, under whatever name.
             let is_larger = asked.terms.plan != current.terms.plan
-                && asked.terms.is_free == current.terms.is_free
+                && !asked.terms.is_free
                 && asked.terms.allowance >= current.terms.allowance;
             // A period that is over, and was not paid for until now, is not to bring anything more.
             if !is_larger || now >= current.period.end {
@@ -156,11 +157,7 @@ impl Account {
         at: DateTime<Utc>,
     ) -> impl DoubleEndedIterator<Item = &Lot> {
         self.lots().iter().filter(move |lot| {
-            lot.source == Source::Plan
-                && subscription.is_of_period(lot.expires_at)
-                && lot.effective_at <= at
-                && lot.is_open()
-                && !lot.is_void
+            subscription.has(lot) && lot.effective_at <= at && lot.is_open() && !lot.is_void
         })
     }
 }

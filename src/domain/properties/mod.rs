@@ -162,7 +162,9 @@ proptest! {
             let left = replay.lots().filter(ends).filter(|lot| lot.is_active(entry.at));
             let left: i64 = left.map(|lot| lot.remaining.get()).sum();
             let cap = after.terms.rollover_cap.map_or(1, |cap| i64::from(cap.get()));
-            prop_assert!(after.has_ended() || left <= cap * after.terms.allowance.credits().get(), "{entry:?}");
+            // Who comes back to what costs nothing within its month keeps what is left of it, also of a larger plan.
+            let is_kept = after.has_ended() || after.terms.is_free && after.given == Credits::ZERO;
+            prop_assert!(is_kept || left <= cap * after.terms.allowance.credits().get(), "{entry:?}");
             // One follows the other without a gap, but for the end of one that came early, or after its grace.
             let last = before.subscription().expect("it was in a period").clone();
             if after.has_ended() || entry.cause.is_some() {

@@ -43,9 +43,9 @@ impl Model {
         let mut more = 0;
         if asked.terms != current.terms {
             // A plan goes by its name: what is agreed anew of the same one is for the next period, as is what costs
-            // nothing after what is paid for.
+            // nothing.
             let is_other = asked.terms.plan != current.terms.plan;
-            let is_down = pays && asked.terms.is_free || size(&asked.terms) < size(&current.terms);
+            let is_down = asked.terms.is_free || size(&asked.terms) < size(&current.terms);
             let is_in_grace = current.period.end <= now;
             if !is_other || is_down || is_in_grace {
                 after.next = Next::Change(asked.terms.clone());
@@ -114,7 +114,7 @@ impl Model {
         let mut room =
             if given == 0 { 0 } else { (allowance * cap).min(Amount::MAX.get().into()) - allowance };
         let mut left: Vec<&Parcel> =
-            self.lots.iter().filter(|lot| lot.from <= at && is_of(lot, before)).collect();
+            self.lots.iter().filter(|lot| lot.from <= at && self.is_of(lot, before)).collect();
         left.sort_by_key(|lot| std::cmp::Reverse(lot.place()));
         let mut rolled = Vec::new();
         for lot in &left {
@@ -191,8 +191,10 @@ impl Model {
     /// What follows a subscription that is over at `at`.
     fn over(&self, current: &Subscription, at: DateTime<Utc>) -> Subscription {
         let ended = Subscription { next: Next::End, ended_at: Some(at), ..current.clone() };
+        // After a period that was cut short months are counted anew.
+        let anchor = if at >= current.period.end { current.anchor } else { at };
         current.fallback.as_ref().map_or(ended, |terms| {
-            self.period(terms, current.anchor, None, None, at).expect("no test is at the end of time")
+            self.period(terms, anchor, None, None, at).expect("no test is at the end of time")
         })
     }
 
@@ -200,6 +202,15 @@ impl Model {
     fn free_month_end(&self) -> Option<DateTime<Utc>> {
         let turns = self.entries.iter().rev().filter_map(|entry| entry.kind.subscription());
         turns.filter(|turn| turn.terms.is_free).map(|turn| turn.period.end).next()
+    }
+
+    /// Whether a lot has plan credits that end with those of the period, or would if they came back.
+    fn is_of(&self, lot: &Parcel, current: &Subscription) -> bool {
+        let is_open = !lot.is_void && lot.remaining + lot.held > 0;
+        // What came for nothing before one began to pay stays apart.
+        let is_paid_for = !current.terms.is_free;
+        let came_free = is_paid_for && lot.from < current.period.start && lot.to == self.free_month_end();
+        is_open && lot.source == Source::Plan && lot.to == Some(current.credits_until) && !came_free
     }
 
     /// That has not ended.
@@ -240,12 +251,6 @@ impl Model {
 
 fn is_unpaid(current: &Subscription) -> bool {
     current.paid_until.is_some_and(|until| until <= current.period.end)
-}
-
-/// Whether a lot has plan credits that end with those of the period, or would if they came back.
-fn is_of(lot: &Parcel, current: &Subscription) -> bool {
-    let is_open = !lot.is_void && lot.remaining + lot.held > 0;
-    is_open && lot.source == Source::Plan && lot.to == Some(current.credits_until)
 }
 
 fn monthly(terms: &Terms) -> i128 {

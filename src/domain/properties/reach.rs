@@ -64,7 +64,7 @@ const EVERYDAY: [(&str, usize); 44] = [
 ];
 
 /// The same of months and years.
-const MONTHLY: [(&str, usize); 21] = [
+const MONTHLY: [(&str, usize); 22] = [
     ("subscription", 1_400),
     ("renewal", 850),
     ("plan begun", 400),
@@ -85,6 +85,7 @@ const MONTHLY: [(&str, usize); 21] = [
     ("expires too early", 20),
     ("newer terms", 100),
     ("free again within the month", 6),
+    ("ends with the free month", 1),
     ("free spend", 40),
 ];
 

@@ -162,7 +162,7 @@ pub fn plans(sizes: &Sizes) -> impl Strategy<Value = Terms> + use<> {
         grace_days: 3,
         is_free: false,
     };
-    prop_oneof![12 => monthly, 2 => Just(unlimited), 2 => Just(free())]
+    prop_oneof![12 => monthly, 2 => Just(unlimited), 2 => Just(free()), 1 => Just(larger_free())]
 }
 
 /// The plan that costs nothing.
@@ -175,6 +175,11 @@ pub fn free() -> Terms {
         grace_days: 0,
         is_free: true,
     }
+}
+
+/// Another that costs nothing and brings more.
+fn larger_free() -> Terms {
+    Terms { plan: named("gratis"), allowance: Allowance::Monthly(amount(9)), ..free() }
 }
 
 fn named(plan: &str) -> PlanKey {

@@ -140,6 +140,9 @@ impl Trial {
                 if after.terms.is_free && after.given == Credits::ZERO {
                     see("free again within the month");
                 }
+                if after.free_until == Some(after.credits_until) && after.period.start == entry.at {
+                    see("ends with the free month");
+                }
             }
             match entry.kind {
                 Kind::Release { .. } if entry.cause.is_none() => see("hold ran out"),

@@ -13,10 +13,17 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Wanted {
     terms: Terms,
-    anchor: Option<When>,
+    anchor: Option<Anchor>,
     paid: Paid,
     has_fallback: bool,
     odd: Option<Odd>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Anchor {
+    When(When),
+    /// Where the period ends that there is, so that two end at the same moment.
+    PeriodEnd,
 }
 
 /// Until when it is paid for.
@@ -44,7 +51,8 @@ pub fn wanted(sizes: &Sizes) -> impl Strategy<Value = Wanted> + use<> {
         4 => (0..3u32).prop_map(Paid::Periods),
     ];
     let odd = option::weighted(0.1, select(vec![Odd::Repeat, Odd::Trial, Odd::PaidAnyway]));
-    let all = (plans(sizes), option::weighted(0.4, sizes.anchors.clone()), paid, any::<bool>(), odd);
+    let anchor = prop_oneof![4 => sizes.anchors.clone().prop_map(Anchor::When), 1 => Just(Anchor::PeriodEnd)];
+    let all = (plans(sizes), option::weighted(0.4, anchor), paid, any::<bool>(), odd);
     all.prop_map(|(terms, anchor, paid, has_fallback, odd)| Wanted { terms, anchor, paid, has_fallback, odd })
 }
 
@@ -52,7 +60,7 @@ impl Wanted {
     pub fn subscribe(&self, model: &Model, now: DateTime<Utc>) -> Subscribe {
         let asked = Subscribe {
             terms: self.terms.clone(),
-            anchor: self.anchor.map(|when| when.after(now)),
+            anchor: self.anchor.and_then(|anchor| anchor.at(model, now)),
             paid_until: self.paid.until(model, now),
             fallback: self.has_fallback.then(free),
             is_trial: false,
@@ -71,13 +79,25 @@ impl Wanted {
     }
 }
 
+impl Anchor {
+    fn at(self, model: &Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::When(when) => Some(when.after(now)),
+            Self::PeriodEnd => end_of_period(model),
+        }
+    }
+}
+
 impl Paid {
     fn until(&self, model: &Model, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let end = model.subscription.as_ref().map(|current| current.period.end);
         match self {
             Self::Open => None,
             Self::Until(when) => Some(when.after(now)),
-            Self::Periods(more) => end.unwrap_or(now).checked_add_months(Months::new(*more)),
+            Self::Periods(more) => end_of_period(model).unwrap_or(now).checked_add_months(Months::new(*more)),
         }
     }
+}
+
+fn end_of_period(model: &Model) -> Option<DateTime<Utc>> {
+    model.subscription.as_ref().map(|current| current.period.end)
 }

@@ -42,12 +42,8 @@ impl Replay {
         }
         brings_free_once(Some(&before), after)?;
         let opened = entry.opened.map(|opened| opened.lot);
-        let is_of_before = |lot: &Lot| {
-            lot.source == Source::Plan
-                && Some(lot.number) != opened
-                && lot.effective_at <= entry.at
-                && before.is_of_period(lot.expires_at)
-        };
+        let is_of_before =
+            |lot: &Lot| before.has(lot) && Some(lot.number) != opened && lot.effective_at <= entry.at;
         let mut rolled = Credits::ZERO;
         for movement in entry.movements.iter().filter(|movement| Some(movement.lot) != opened) {
             let lot = self.lots.get(&movement.lot).ok_or(Broken::NoLot(movement.lot))?;

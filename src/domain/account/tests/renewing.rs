@@ -199,3 +199,61 @@ fn a_free_plan_that_was_asked_for_within_its_month_waits_as_well() {
     account.settle(at(MONTH));
     assert_eq!(available(&account, MONTH), 5);
 }
+
+#[test]
+fn an_end_within_a_period_brings_the_free_allowance_once_for_the_month_that_begins_then() {
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    done(&mut account, 9 * DAY, paid(terms("pro", 100), 9 * DAY + 2 * MONTH));
+    // The free month is over, and pro's first one, which is paid, ends the day after.
+    let end = 8 * DAY + MONTH;
+    done(&mut account, end, unsubscribe(true));
+    let period = account.subscription().unwrap().period;
+    assert_eq!((period.start, period.end), (at(end), at(end + 28 * DAY)));
+    let version = account.version().0;
+    account.settle(at(end + 28 * DAY - 1));
+    assert_eq!((since(&account, version + 1), available(&account, end + 2 * DAY)), (Vec::new(), 5));
+}
+
+#[test]
+fn a_larger_plan_that_costs_nothing_begins_with_the_next_period() {
+    let larger = || Terms { is_free: true, ..terms("gratis", 9) };
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    assert_eq!(done(&mut account, 1, subscribe(larger())).delta(), 0);
+    assert_eq!(available(&account, MONTH - 1), 5);
+    assert_eq!((available(&account, MONTH), since(&account, 2)), (9, Vec::new()));
+    // Also for who has come back to one within its month.
+    let mut account = new_account();
+    done(&mut account, 0, subscribe(free()));
+    done(&mut account, DAY, paid(terms("pro", 100), MONTH));
+    done(&mut account, 2 * DAY, unsubscribe(true));
+    assert_eq!(done(&mut account, 3 * DAY, subscribe(larger())).delta(), 0);
+    assert_eq!((available(&account, MONTH - 1), available(&account, MONTH)), (5, 9));
+}
+
+#[test]
+fn what_is_left_of_the_free_month_is_not_the_plans_though_both_end_at_the_same_moment() {
+    let begun = || {
+        let mut account = new_account();
+        done(&mut account, 0, subscribe(free()));
+        let act = Subscribe {
+            terms: rolling(100, 2),
+            anchor: Some(at(MONTH)),
+            paid_until: None,
+            fallback: Some(free()),
+            is_trial: false,
+        };
+        done(&mut account, 9 * DAY, Act::Subscribe(act));
+        account
+    };
+    let mut ended = begun();
+    done(&mut ended, 10 * DAY, unsubscribe(true));
+    assert_eq!(available(&ended, 10 * DAY), 5);
+    let mut renewed = begun();
+    done(&mut renewed, 10 * DAY, spending(5 + 60));
+    assert_eq!(available(&renewed, MONTH), 100 + 40);
+    let mut unspent = begun();
+    unspent.settle(at(MONTH));
+    assert_eq!(since(&unspent, 2), [("renewal", 100, MONTH), ("expiry", -5, MONTH)]);
+}
