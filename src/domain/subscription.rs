@@ -161,6 +161,12 @@ impl Subscription {
         follows.filter(|terms| terms.plan != self.terms.plan)
     }
 
+    /// The terms that were agreed last for a plan: that it is on, or that follows.
+    pub fn agreed(&self, plan: &PlanKey) -> Option<&Terms> {
+        let next = if let Next::Change(terms) = &self.next { Some(terms) } else { None };
+        next.into_iter().chain([&self.terms]).find(|terms| terms.plan == *plan)
+    }
+
     /// What becomes of it by `now` where nobody changes it.
     pub fn settled(&self, now: DateTime<Utc>) -> Self {
         let mut settled = self.clone();
@@ -310,6 +316,19 @@ mod tests {
         assert_eq!(followed(unpaid, Next::Change(small)), Some("free".into()));
         let ended = Subscription { next: Next::End, ..begun(None) }.ended(at(5));
         assert_eq!(ended.follows(), None);
+    }
+
+    #[test]
+    fn what_is_agreed_of_a_plan_is_what_follows_before_what_there_is() {
+        let agreed = |next, plan| {
+            let subscription = Subscription { next, ..begun(None) };
+            subscription.agreed(&terms(plan, 1).plan).map(|terms| terms.allowance.credits().get())
+        };
+        assert_eq!(agreed(Next::Renew, "pro"), Some(100));
+        assert_eq!(agreed(Next::Change(terms("pro", 150)), "pro"), Some(150), "newer terms");
+        assert_eq!(agreed(Next::Change(terms("small", 10)), "small"), Some(10));
+        assert_eq!(agreed(Next::Change(terms("small", 10)), "pro"), Some(100));
+        assert_eq!(agreed(Next::End, "small"), None);
     }
 
     #[test]

@@ -82,13 +82,13 @@ pub async fn put(state: &AppState, account: AccountId, wanted: Wanted) -> Result
     carry_out(state, account, key, act).await
 }
 
-/// Those of a plan that is gone from the catalog. Who is on it may go on, on the terms that were agreed; and what was
-/// done under a key before is answered again, whatever the terms.
+/// Those of a plan that is gone from the catalog. Who is on it, or will be with the next period, may go on, on the terms
+/// that were agreed; and what was done under a key before is answered again, whatever the terms.
 async fn terms_of_old(state: &AppState, account: AccountId, wanted: &Wanted) -> Result<Terms, Error> {
     let known = state.ledger.account(account).await?;
-    let current = known.current_subscription().filter(|current| current.terms.plan == wanted.plan);
-    if let Some(current) = current {
-        return Ok(current.terms.clone());
+    let agreed = known.current_subscription().and_then(|current| current.agreed(&wanted.plan));
+    if let Some(agreed) = agreed {
+        return Ok(agreed.clone());
     }
     let before = match wanted.key {
         Some(key) => state.ledger.answered(account, key).await?,

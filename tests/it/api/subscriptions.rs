@@ -349,6 +349,28 @@ async fn a_plan_that_is_gone_from_the_catalog_can_be_paid_on_by_who_is_on_it(poo
 }
 
 #[sqlx::test]
+async fn what_was_agreed_for_the_next_period_can_be_paid_for_though_its_plan_is_gone(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    let paid = |plan: &str, until: &str| json!({"plan": plan, "paid_until": until});
+    ada.put(paid("small", "2026-12-21T12:00:00Z")).await.ok();
+    // Newer terms of the same plan.
+    let ada = with_catalog(ada, &PLANS.replace("monthly_credits = 100", "monthly_credits = 120")).await;
+    ada.put(paid("small", "2026-12-21T12:00:00Z")).await.ok();
+    let ada = with_catalog(ada, &PLANS.replace("\"small\"", "\"tiny\"")).await;
+    ada.put(paid("small", "2027-01-21T12:00:00Z")).await.ok();
+    ada.at("2026-12-21T12:00:00Z").await;
+    assert_eq!((ada.stands().await, ada.available().await), (on("small", "active"), 120));
+    // Another plan, smaller than the one that they are on.
+    let ada = with_catalog(ada, PLANS).await;
+    ada.put(paid("large", "2027-01-21T12:00:00Z")).await.ok();
+    ada.put(paid("tried", "2027-01-21T12:00:00Z")).await.ok();
+    let ada = with_catalog(ada, &PLANS.replace("\"tried\"", "\"tiny\"")).await;
+    assert_eq!(ada.put(paid("tried", "2027-02-21T12:00:00Z")).await.ok()["next_plan"], "tried");
+    ada.at("2027-01-21T12:00:00Z").await;
+    assert_eq!((ada.stands().await, ada.available().await), (on("tried", "active"), 200));
+}
+
+#[sqlx::test]
 async fn newer_terms_of_a_plan_begin_with_the_next_period(pool: PgPool) {
     let ada = Subscriber::new(pool).await;
     ada.put(json!({"plan": "small"})).await.ok();
