@@ -49,9 +49,18 @@ impl IdempotencyKey {
 
     /// A key that a person's browser chose. None that a host chooses is the same, so that nobody can take a host's.
     pub fn of_browser(text: &str) -> Result<Self, NotAKey> {
-        Self::parse(text).map(|Self(key)| {
-            Self(leading(&Sha256::new_with_prefix("browser\n").chain_update(key).finalize()))
-        })
+        Self::parse(text).map(|key| key.apart("browser\n"))
+    }
+
+    /// A key of what Scrip does by itself, once for what the text names. None that a host or a browser chooses is the
+    /// same, so that nobody can take it beforehand.
+    pub fn of_program(text: &str) -> Result<Self, NotAKey> {
+        Self::parse(text).map(|key| key.apart("program\n"))
+    }
+
+    /// The same text among others of this kind. No line end is in a key.
+    fn apart(self, kind: &'static str) -> Self {
+        Self(leading(&Sha256::new_with_prefix(kind).chain_update(self.0).finalize()))
     }
 
     /// The key as the ledger of this account knows it.
@@ -140,6 +149,10 @@ mod tests {
         let of_browser = |text| IdempotencyKey::of_browser(text).unwrap();
         assert_eq!(of_browser("a"), of_browser("a"));
         assert!(of_browser("a") != key("a") && of_browser("a") != of_browser("b"));
+        let of_program = |text| IdempotencyKey::of_program(text).unwrap();
+        assert_eq!(of_program("a"), of_program("a"));
+        assert!(of_program("a") != key("a") && of_program("a") != of_browser("a"));
+        assert_ne!(of_program("a"), of_program("b"));
         let (one, other) = (AccountId::from(Uuid::from_u128(1)), AccountId::from(Uuid::from_u128(2)));
         assert_ne!(key("a").within(one), key("a").within(other));
         assert_ne!(key("a").within(one), key("b").within(one));

@@ -108,15 +108,26 @@ async fn begin_trial(
     let days = plan.trial_days.ok_or(Problem::NoTrial)?;
     let end = Some(state.clock.now() + TimeDelta::days(days.into()));
     let trial = Subscribe { anchor: end, paid_until: end, is_trial: true, ..subscribe(catalog, plan) };
-    let key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
-    match carry_out(state, account, Some(key), Act::Subscribe(trial)).await {
-        Ok(begun) if !begun.replayed => return Ok(begun),
-        Ok(_) | Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => {}
-        Err(error) => return Err(error),
+    if !was_on_trial(state, account, plan).await? {
+        let key = IdempotencyKey::of_program(&format!("trial:{}", plan.key)).map_err(Error::internal)?;
+        match carry_out(state, account, Some(key), Act::Subscribe(trial)).await {
+            Ok(begun) if !begun.replayed => return Ok(begun),
+            Ok(_) | Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => {}
+            Err(error) => return Err(error),
+        }
     }
     let current = find(state, account).await?;
     let is_on_it = !current.has_ended() && current.terms.plan == plan.key;
     if is_on_it { Ok(Left::now(state, current)) } else { Err(Problem::TrialUsed.into()) }
+}
+
+/// Whether it had this plan's trial when trials had keys that a host could choose as well. What a host did under such a
+/// key is no trial: that one has its anchor at its end.
+async fn was_on_trial(state: &AppState, account: AccountId, plan: &Plan) -> Result<bool, Error> {
+    let old_key = IdempotencyKey::parse(&format!("scrip:trial:{}", plan.key)).map_err(Error::internal)?;
+    let before = state.ledger.answered(account, old_key).await?;
+    let begun = before.as_ref().and_then(|entry| entry.kind.subscription());
+    Ok(begun.is_some_and(|begun| begun.terms.plan == plan.key && begun.paid_until == Some(begun.anchor)))
 }
 
 /// Ends an account's subscription, with its period or at once.

@@ -438,6 +438,24 @@ async fn a_trial_that_is_paid_for_in_time_goes_on_from_its_end(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn no_key_of_a_host_takes_a_trial_away_but_a_trial_under_an_old_key_was_one(pool: PgPool) {
+    let ada = Subscriber::new(pool).await;
+    ada.put_once("scrip:trial:tried", json!({"plan": "small"})).await.ok();
+    ada.end("?at_once=true").await.ok();
+    let trial = || json!({"plan": "tried", "trial": true});
+    assert_eq!(ada.put(trial()).await.ok()["paid_until"], "2026-11-28T12:00:00Z");
+    // As trials were begun before.
+    let id = ada.host.account("bob", 0).await;
+    let bob = Subscriber { id, ..ada };
+    let end = "2026-11-28T12:00:00Z";
+    let begun = json!({"plan": "tried", "anchor": end, "paid_until": end});
+    bob.put_once("scrip:trial:tried", begun).await.ok();
+    assert_eq!(bob.put(trial()).await.ok()["paid_until"], end);
+    bob.end("?at_once=true").await.ok();
+    assert_eq!(bob.put(trial()).await.problem(), (409, "trial_used"));
+}
+
+#[sqlx::test]
 async fn a_trial_is_for_who_begins(pool: PgPool) {
     let ada = Subscriber::new(pool).await;
     assert_eq!(ada.put(json!({"plan": "small", "trial": true})).await.problem(), (422, "no_trial"));
