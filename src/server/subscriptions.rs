@@ -31,7 +31,7 @@ pub struct Wanted {
     pub paid_until: Option<DateTime<Utc>>,
     /// Whether it begins with the plan's trial.
     pub is_trial: bool,
-    /// By which it is done once. A trial has a key of its own.
+    /// By which it is done once. Not of a trial, which has a key of its own.
     pub key: Option<IdempotencyKey>,
 }
 

@@ -147,7 +147,7 @@ pub struct IdempotencyParam {
 #[expect(dead_code, reason = "it describes what `OptionalIdempotency` reads")]
 pub struct OptionalIdempotencyParam {
     /// Your own name for this request: it is done once under it, also where it comes late. What changes nothing leaves
-    /// its key unused.
+    /// its key unused, and so does a trial.
     #[param(rename = "Idempotency-Key", value_type = fields::Key, required = false)]
     idempotency_key: Option<String>,
 }

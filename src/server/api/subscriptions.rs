@@ -68,13 +68,14 @@ pub async fn show(
 ///
 /// The first time it begins, and the plan's credits for the first month are there. A larger plan begins at once and brings
 /// the difference for this month; a smaller one begins with the next month. Sent again, it changes nothing; with an
-/// idempotency key that is so even where something else happened in between. A trial begins once, under any key.
+/// idempotency key that is so even where something else happened in between, unless it changed nothing the first time. A
+/// trial begins once, whatever the key: sent again, it is answered with the subscription as it is then.
 #[utoipa::path(
     put, operation_id = "put_subscription", path = "/api/v1/accounts/{account}/subscription", tag = "Subscriptions", security(("key" = ["grant"])),
     params(AccountParam, OptionalIdempotencyParam),
     request_body = NewSubscription,
     responses(
-        (status = 200, description = "The subscription as this leaves it. Sent again under the same key: the same, with `Idempotent-Replayed: true`.", body = SubscriptionObject),
+        (status = 200, description = "The subscription as this leaves it. Sent again under the same key: the same, with `Idempotent-Replayed: true`, but for a trial.", body = SubscriptionObject),
         (status = "default", response = Failure),
     ),
 )]
