@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Account, Credits, Level, Lot, LotNumber, Source, Subscription, SubscriptionState, catalog::LowBalance,
+    Account, Credits, Level, Lot, LotNumber, Subscription, SubscriptionState, catalog::LowBalance,
     level::threshold, subscription::Next,
 };
 
@@ -85,7 +85,7 @@ fn has_recovered(available: Credits, threshold: Credits) -> bool {
 /// it came.
 fn lapsing(lot: &Lot, subscription: Option<&Subscription>, now: DateTime<Utc>) -> Option<Topic> {
     let expires_at = lot.expires_at.filter(|_| lot.is_active(now) && lot.remaining > Credits::ZERO)?;
-    if lot.source == Source::Plan && subscription.is_some_and(|current| goes_on(current, now)) {
+    if subscription.is_some_and(|current| goes_on(current, now) && current.has(lot)) {
         return None;
     }
     let days = HORIZONS_DAYS.into_iter().find(|days| expires_at - now <= length(*days))?;
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        Act, Adjust, Adjustment, Command, Grant, Subscribe, Unsubscribe, decide,
+        Act, Adjust, Adjustment, Command, Grant, Source, Subscribe, Terms, Unsubscribe, decide,
         testing::{amount, at, credits, grant, key, new_account, reason, terms},
     };
 
@@ -168,11 +168,14 @@ mod tests {
             self.looks(two(), seconds).warnings.iter().map(|warning| warning.topic).collect()
         }
 
-        fn subscribed(mut self) -> Self {
-            let terms = terms("pro", 100);
+        fn subscribes(&mut self, terms: Terms, seconds: i64) {
             let subscribe =
                 Subscribe { terms, anchor: None, paid_until: None, fallback: None, is_trial: false };
-            self.acts(Act::Subscribe(subscribe), 0);
+            self.acts(Act::Subscribe(subscribe), seconds);
+        }
+
+        fn subscribed(mut self) -> Self {
+            self.subscribes(terms("pro", 100), 0);
             self
         }
 
@@ -277,6 +280,21 @@ mod tests {
         let mut ends = Holder::new().subscribed();
         ends.acts(Act::Unsubscribe(Unsubscribe { at_once: false }), 1);
         assert_eq!(ends.hears(last_hour), [Topic::Lapsing { lot: LotNumber(1), days: 1 }]);
+    }
+
+    #[test]
+    fn plan_credits_that_do_not_come_again_are_told_though_a_plan_goes_on() {
+        let mut holder = Holder::new();
+        holder.subscribes(Terms { is_free: true, ..terms("free", 5) }, 0);
+        let end_of_free_month = holder.end_of_period();
+        assert_eq!(holder.hears(end_of_free_month - DAY), []);
+        holder.subscribes(terms("pro", 100), end_of_free_month - DAY);
+        let lapsing = |lot| [Topic::Lapsing { lot: LotNumber(lot), days: 1 }];
+        assert_eq!(holder.hears(end_of_free_month - DAY), lapsing(1));
+        // A host's own, with an end of its own.
+        let expires_at = Some(at(end_of_free_month + 5 * DAY));
+        holder.acts(Act::Grant(Grant { source: Source::Plan, expires_at, ..grant(7) }), end_of_free_month);
+        assert_eq!(holder.hears(end_of_free_month + 4 * DAY), lapsing(3));
     }
 
     proptest! {
