@@ -35,6 +35,8 @@ pub struct Replay {
     chain: Chain,
     unlimited_until: Option<DateTime<Utc>>,
     subscription: Option<Arc<Subscription>>,
+    /// Until when a month lasts for which a plan that costs nothing brought its allowance.
+    free_until: Option<DateTime<Utc>>,
     lots: BTreeMap<LotNumber, Lot>,
     /// Lots with credits remaining, in spend order.
     stocked: BTreeSet<Rank>,
@@ -105,6 +107,7 @@ impl Replay {
             chain: Chain::START,
             unlimited_until: None,
             subscription: None,
+            free_until: None,
             lots: BTreeMap::new(),
             stocked: BTreeSet::new(),
             holds: BTreeMap::new(),
