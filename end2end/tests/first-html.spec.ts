@@ -29,7 +29,7 @@ test("the source of every page names the product", { tag: "@nojs" }, async ({ pa
   for (const [path, title] of [["/", "Reelmaker"], ["/credits", "Credits · Reelmaker"]] as const) {
     const source = await (await page.request.get(path)).text();
     expect(source).toContain(`<title>${title}</title>`);
-    expect(inWords(source)).toMatch(/Reelmaker Every price is shown before anything is spent\. Credits by Scrip/);
+    expect(inWords(source)).toMatch(/Reelmaker Sandbox: no money moves here\. Every price is shown before anything is spent\. Credits by Scrip/);
   }
 });
 
