@@ -65,6 +65,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/buy", get(page))
         .route("/buy/{purchase}", get(page))
         // Admins
+        .route("/admin", get(page))
         .route("/admin/purchases", get(page))
         .route("/admin/purchases/{purchase}", get(page))
         .route("/admin/purchases/{purchase}/refund", get(page))

@@ -74,7 +74,8 @@ pub struct ActionsView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpentView {
     pub title: String,
-    pub cost: Amount,
+    /// What it took: nothing where use is unlimited.
+    pub taken: i64,
     /// What is available now.
     pub available: Credits,
 }
@@ -184,8 +185,8 @@ impl MemberView {
 impl SpentView {
     /// `None` where the entry charged for nothing.
     pub fn of(entry: &Entry, available: Credits, catalog: &Catalog) -> Option<Self> {
-        let charge = entry.kind.charge().filter(|_| entry.kind.is_spend())?;
-        Some(Self { title: title(entry, catalog), cost: charge.cost, available })
+        entry.kind.charge().filter(|_| entry.kind.is_spend())?;
+        Some(Self { title: title(entry, catalog), taken: -entry.delta(), available })
     }
 }
 

@@ -120,6 +120,10 @@ test.describe("interior", { tag: "@nojs" }, () => {
     await open(page, "/credits");
     await expect(plan(page, "Unlimited")).toContainText(/Active.*unlimited.*Renews on/);
     await expect(page.getByRole("banner")).toContainText("Unlimited");
+    await open(page, "/actions/interior");
+    await expect(page.getByRole("heading", { name: "Redesign a room costs you nothing now" })).toBeVisible();
+    await page.getByRole("button", { name: "Confirm" }).click();
+    await expect(page.getByRole("status").filter({ hasText: "It cost you nothing." })).toBeVisible();
     await open(page, "/");
     await expect(page.getByRole("main").getByRole("link", { name: "Go to Actions" })).toBeVisible();
     await expect(page.getByRole("link", { name: "Sign up" })).toHaveCount(0);

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    components::{Route, Router, Routes},
+    components::{Redirect, Route, Router, Routes},
     hooks::{use_location, use_url},
     path,
 };
@@ -87,6 +87,7 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/history") view=History />
             <Route path=path!("/buy") view=BuyPage />
             <Route path=path!("/buy/:purchase") view=PurchasePage />
+            <Route path=path!("/admin") view=|| view! { <Redirect path="/admin/purchases" /> } />
             <Route path=path!("/admin/purchases") view=admin::Purchases />
             <Route path=path!("/admin/purchases/:purchase") view=admin::PurchaseFacts />
             <Route path=path!("/admin/purchases/:purchase/refund") view=admin::Refund />

@@ -2,7 +2,7 @@
 //! JavaScript, on a page of its own.
 
 use leptos::{
-    either::{Either, EitherOf3},
+    either::{Either, EitherOf3, EitherOf4},
     html,
     prelude::*,
 };
@@ -30,21 +30,29 @@ pub fn CostPrompt<C: IntoView + 'static>(
         None => title,
     };
     let heading = match &outcome {
+        OutcomeView::Payable { allocations, .. } if allocations.is_empty() => {
+            format!("{subject} costs you nothing now")
+        }
         OutcomeView::Payable { .. } => format!("{subject} costs {}", text::credits(cost)),
         OutcomeView::Short { missing, .. } => format!("{} missing", text::credits(missing.get())),
         OutcomeView::Refused(_) => format!("{subject} can’t run now"),
     };
     let body = match outcome {
+        OutcomeView::Payable { allocations, .. } if allocations.is_empty() => EitherOf4::D(view! {
+            <p>{format!("Your use is unlimited. Without that it would cost {}.", text::credits(cost))}</p>
+            <Confirm words="Confirm".to_owned() account action units cost idempotency_key cancel />
+        }),
         OutcomeView::Payable { available_after, allocations } => {
+            let words = format!("Confirm — {}", text::credits(cost));
             let sum = [
                 ("You have", text::number(available.get())),
                 ("Cost", text::number(-cost)),
                 ("Left after", text::number(available_after.get())),
             ];
-            EitherOf3::A(view! {
+            EitherOf4::A(view! {
                 <Sum lines=sum />
                 <Allocations allocations />
-                <Confirm account action units cost idempotency_key cancel />
+                <Confirm words account action units cost idempotency_key cancel />
             })
         }
         OutcomeView::Short { missing, min_balance, relief } => {
@@ -62,13 +70,13 @@ pub fn CostPrompt<C: IntoView + 'static>(
                 ("You have", text::number(available.get())),
                 ("Missing", text::number(missing.get())),
             ];
-            EitherOf3::B(view! {
+            EitherOf4::B(view! {
                 <p>{words}</p>
                 <Sum lines=sum />
                 <Relief relief action units attempt=idempotency_key cancel />
             })
         }
-        OutcomeView::Refused(problem) => EitherOf3::C(view! {
+        OutcomeView::Refused(problem) => EitherOf4::C(view! {
             <p>{format!("{problem} Nothing was spent.")}</p>
             <div class="buttons">{cancel}</div>
         }),
@@ -189,6 +197,7 @@ fn Allocations(allocations: Vec<AllocationView>) -> impl IntoView {
 
 #[component]
 fn Confirm<C: IntoView + 'static>(
+    words: String,
     account: String,
     action: String,
     units: Option<i64>,
@@ -204,7 +213,7 @@ fn Confirm<C: IntoView + 'static>(
             {units.map(|units| view! { <input type="hidden" name="units" value=units /> })}
             <input type="hidden" name="cost" value=cost />
             <input type="hidden" name="idempotency_key" value=idempotency_key />
-            <SubmitButton class="button primary" pending=spend.pending() words=format!("Confirm — {}", text::credits(cost)) />
+            <SubmitButton class="button primary" pending=spend.pending() words />
             {cancel}
         </ActionForm>
     }

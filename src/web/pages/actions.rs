@@ -46,12 +46,15 @@ pub fn Actions() -> impl IntoView {
 
 #[component]
 fn Spent(spent: SpentView) -> impl IntoView {
-    let words = format!(
-        "Spent {} on {}. You have {} left. ",
-        text::credits(spent.cost.get()),
-        spent.title,
-        text::number(spent.available.get()),
-    );
+    let SpentView { title, taken, available } = spent;
+    let words = match taken {
+        0 => format!("{title} is done. It cost you nothing. "),
+        _ => format!(
+            "Spent {} on {title}. You have {} left. ",
+            text::credits(taken),
+            text::number(available.get())
+        ),
+    };
     view! {
         <Notice kind=NoticeKind::Success>{words} <a href="/history">"See History"</a></Notice>
     }

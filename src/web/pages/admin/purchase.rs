@@ -49,7 +49,9 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
     let paid = paid.map(|PaidView { amount, at, left }| {
         let left = match left {
             Some((words, _)) => format!(", {words} of it can be refunded"),
-            None => ", all of it went back".to_owned(),
+            None if credits.is_some() => ", all of it went back".to_owned(),
+            // A plan's payments are its invoices'.
+            None => "; refunds of a plan are made at Stripe".to_owned(),
         };
         fact("Paid", view! { <span>{amount} " on " <DateTime at /> {left}</span> })
     });
