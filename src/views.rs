@@ -244,7 +244,7 @@ impl CreditsView {
     pub fn of(account: &Account, catalog: &Catalog, has_billing_portal: bool, now: DateTime<Utc>) -> Self {
         let subscription = account.subscription().map(|current| SubscriptionView::of(current, catalog, now));
         let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
-        let lots = open.map(|lot| LotView::of(lot, subscription.as_ref(), now)).collect();
+        let lots = open.map(|lot| LotView::of(lot, account, subscription.as_ref(), now)).collect();
         Self {
             available: account.available(now),
             is_unlimited: account.is_unlimited(now),
@@ -260,8 +260,9 @@ impl CreditsView {
 }
 
 impl LotView {
-    fn of(lot: &Lot, subscription: Option<&SubscriptionView>, now: DateTime<Utc>) -> Self {
-        let plan = subscription.filter(|_| lot.source == Source::Plan);
+    fn of(lot: &Lot, account: &Account, subscription: Option<&SubscriptionView>, now: DateTime<Utc>) -> Self {
+        // Those of an earlier plan don't take the name of the present one.
+        let plan = subscription.filter(|_| account.subscription().is_some_and(|current| current.has(lot)));
         let source =
             plan.map_or_else(|| text::source(lot.source).to_owned(), |plan| format!("{} plan", plan.title));
         Self {
@@ -271,7 +272,7 @@ impl LotView {
             remaining: lot.remaining,
             state: lot.state(now),
             effective_at: lot.effective_at,
-            expires_at: lot.expires_at,
+            expires_at: account.lapses_at(lot),
         }
     }
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Account, Change, Refusal, Shortfall};
 use crate::domain::{
-    Amount, Capture, Charge, Credits, Hold, HoldLife, Kind, Limits, LotNumber, Movement, Release, Spend,
-    Version, credits::total,
+    Amount, Capture, Charge, Credits, Hold, HoldLife, Kind, Limits, Lot, LotNumber, Movement, Release, Spend,
+    Version, credits::total, subscription::Next,
 };
 
 /// How many holds of one account may be open at once: more than any host needs, and few enough that an account
@@ -53,9 +53,16 @@ impl Account {
     /// How much of what can be spent at `at` lapses at the next moment when anything does.
     pub fn next_expiry(&self, at: DateTime<Utc>) -> Option<(Credits, DateTime<Utc>)> {
         let stocked = || self.lots().iter().filter(|lot| lot.is_active(at) && lot.remaining > Credits::ZERO);
-        let end = stocked().filter_map(|lot| lot.expires_at).min()?;
-        let lapsing = stocked().filter(|lot| lot.expires_at == Some(end));
+        let end = stocked().filter_map(|lot| self.lapses_at(lot)).min()?;
+        let lapsing = stocked().filter(|lot| self.lapses_at(lot) == Some(end));
         Some((total(lapsing.map(|lot| lot.remaining)), end))
+    }
+
+    /// When what a lot has lapses: with its period where the plan was ended, without the grace for a payment.
+    pub fn lapses_at(&self, lot: &Lot) -> Option<DateTime<Utc>> {
+        let ending = self.current_subscription().filter(|current| current.next == Next::End);
+        let of_period = ending.filter(|current| current.has(lot)).map(|current| current.period.end);
+        of_period.or(lot.expires_at)
     }
 
     pub fn is_unlimited(&self, at: DateTime<Utc>) -> bool {

@@ -257,3 +257,15 @@ fn what_is_left_of_the_free_month_is_not_the_plans_though_both_end_at_the_same_m
     unspent.settle(at(MONTH));
     assert_eq!(since(&unspent, 2), [("renewal", 100, MONTH), ("expiry", -5, MONTH)]);
 }
+
+#[test]
+fn credits_of_a_plan_that_was_ended_lapse_with_its_period_and_are_told_so() {
+    let mut account = new_account();
+    done(&mut account, 0, paid(terms("pro", 100), MONTH));
+    let told = |account: &Account| account.next_expiry(at(DAY)).map(|(amount, end)| (amount.get(), end));
+    let with_grace = told(&account).unwrap();
+    assert!(with_grace.0 == 100 && with_grace.1 > at(MONTH));
+    done(&mut account, DAY, unsubscribe(false));
+    assert_eq!(told(&account), Some((100, at(MONTH))));
+    assert_eq!(available(&account, MONTH), 5, "the free plan's");
+}
