@@ -13,7 +13,7 @@ use crate::server::{
     store::{
         payments,
         purchases::{self, Paid, Purchase, Told},
-        stripe_customers,
+        refunds_asked, stripe_customers,
     },
     stripe::{Charge, Checkout, Dispute, Funds, Payment, Refund, RefundState},
 };
@@ -118,6 +118,7 @@ pub async fn refund(state: &AppState, conn: &mut PgConnection, refund: &Refund) 
     };
     let told = payments::Told { refund: &refund.id, amount: refund.total.minor, state: state_word, rank };
     payments::note_refund(conn, payment_intent, &told).await?;
+    refunds_asked::heard(conn, payment_intent, &refund.id, refund.total.minor).await?;
     settle::payment(state, conn, payment_intent).await
 }
 

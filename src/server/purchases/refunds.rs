@@ -1,6 +1,7 @@
 //! Refunds that admins start: what would go with the money, and the refund itself. It is noted before Stripe is asked, and
 //! Stripe's key is made of it, so that the same refund is never made twice.
 
+use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -19,6 +20,10 @@ use crate::{
         stripe::{self, About},
     },
 };
+
+/// Stripe knows a key for a day. After this nothing is asked under it again, which might be a second refund: one that was
+/// made was heard of by then.
+const KEY_LASTS: TimeDelta = TimeDelta::hours(23);
 
 /// What a refund would come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +52,7 @@ pub struct NewRefund<'a> {
 pub async fn preview(state: &AppState, id: Uuid, amount: i64) -> Result<Preview, Error> {
     let mut conn = state.pool.acquire().await?;
     let purchase = purchases::find(&mut conn, id).await?.ok_or(Problem::UnknownPurchase)?;
-    let money = refundable(&mut conn, &purchase, amount).await?;
+    let money = refundable(state, &mut conn, &purchase, amount).await?;
     let mut facts = facts_of(&mut conn, &purchase).await?;
     drop(conn);
     let back = facts.money_back();
@@ -80,6 +85,9 @@ pub async fn start(
     if asked.is_answered {
         return find(state, id).await;
     }
+    if asked.is_refused || asked.asked_at + KEY_LASTS <= state.clock.now() {
+        return Err(Problem::NotRefundable.into());
+    }
     let key = format!("scrip:refund:{}", asked.id);
     let answer = till.refund(&payment_intent, asked.amount, &key, new.reason).await;
     let mut conn = state.pool.acquire().await?;
@@ -108,22 +116,30 @@ async fn noted(state: &AppState, id: Uuid, new: &NewRefund<'_>) -> Result<(Purch
         let is_same = asked.amount == new.amount && asked.reason == new.reason;
         return if is_same { Ok((purchase, asked)) } else { Err(Problem::KeyReused.into()) };
     }
-    refundable(&mut transaction, &purchase, new.amount).await?;
+    refundable(state, &mut transaction, &purchase, new.amount).await?;
     let asked = Asked {
         id: state.clock.new_id(),
         amount: new.amount,
         reason: new.reason.to_owned(),
+        asked_at: state.clock.now(),
         is_answered: false,
+        is_refused: false,
     };
-    refunds_asked::insert(&mut transaction, id, new.key, &asked, new.by, state.clock.now()).await?;
+    refunds_asked::insert(&mut transaction, id, new.key, &asked, new.by).await?;
     transaction.commit().await?;
     Ok((purchase, asked))
 }
 
-/// So much of a purchase's money, if so much of it is still with us.
-async fn refundable(conn: &mut PgConnection, purchase: &Purchase, amount: i64) -> Result<Price, Error> {
+/// So much of a purchase's money, if so much of it is still with us and not asked for already.
+async fn refundable(
+    state: &AppState,
+    conn: &mut PgConnection,
+    purchase: &Purchase,
+    amount: i64,
+) -> Result<Price, Error> {
     let facts = facts_of(conn, purchase).await?;
-    let left = facts.paid.unwrap_or_default() - facts.money_back();
+    let asked = refunds_asked::unanswered(conn, purchase.id, state.clock.now() - KEY_LASTS).await?;
+    let left = facts.paid.unwrap_or_default() - facts.money_back() - asked;
     let is_payment = purchase.payment_intent.is_some();
     let money = Price::new(amount, purchase.price.currency()).ok();
     Ok(money.filter(|_| is_payment && amount <= left).ok_or(Problem::NotRefundable)?)

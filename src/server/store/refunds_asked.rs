@@ -11,8 +11,11 @@ pub struct Asked {
     pub id: Uuid,
     pub amount: i64,
     pub reason: String,
+    pub asked_at: DateTime<Utc>,
     /// Stripe has made it.
     pub is_answered: bool,
+    /// Stripe would not.
+    pub is_refused: bool,
 }
 
 pub async fn insert(
@@ -21,7 +24,6 @@ pub async fn insert(
     key: &str,
     asked: &Asked,
     by: UserId,
-    now: DateTime<Utc>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into refunds_asked (id, purchase, key, amount, reason, asked_by, asked_at)
@@ -32,7 +34,7 @@ pub async fn insert(
         asked.amount,
         asked.reason,
         Uuid::from(by),
-        now,
+        asked.asked_at,
     )
     .execute(conn)
     .await
@@ -42,7 +44,7 @@ pub async fn insert(
 pub async fn of_key(conn: &mut PgConnection, purchase: Uuid, key: &str) -> sqlx::Result<Option<Asked>> {
     sqlx::query_as!(
         Asked,
-        r#"select id, amount, reason, refund is not null as "is_answered!"
+        r#"select id, amount, reason, asked_at, refund is not null as "is_answered!", error is not null as "is_refused!"
            from refunds_asked
            where purchase = $1
              and key = $2"#,
@@ -51,6 +53,57 @@ pub async fn of_key(conn: &mut PgConnection, purchase: Uuid, key: &str) -> sqlx:
     )
     .fetch_optional(conn)
     .await
+}
+
+/// How much of a purchase's money was asked for since a moment, and may be on its way: nobody answered.
+pub async fn unanswered(conn: &mut PgConnection, purchase: Uuid, since: DateTime<Utc>) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"select coalesce(sum(amount), 0)::bigint as "sum!"
+           from refunds_asked
+           where purchase = $1
+             and asked_at > $2
+             and refund is null
+             and error is null"#,
+        purchase,
+        since,
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Notes that a refund was heard of: if it was not known, it is the first one of its amount that nobody answered.
+pub async fn heard(
+    conn: &mut PgConnection,
+    payment_intent: &str,
+    refund: &str,
+    amount: i64,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update refunds_asked
+         set refund = $2
+         where id = (
+             select asked.id
+             from refunds_asked asked
+             join purchases on purchases.id = asked.purchase
+             where purchases.payment_intent = $1
+               and asked.amount = $3
+               and asked.refund is null
+               and asked.error is null
+             order by asked.asked_at, asked.id
+             limit 1
+         )
+           and not exists (
+               select
+               from refunds_asked
+               where refund = $2
+           )",
+        payment_intent,
+        refund,
+        amount,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
 }
 
 /// Notes which refund of Stripe's it is.

@@ -1,5 +1,6 @@
 //! Refunds that admins start: what they would come to, and that each is made once.
 
+use chrono::TimeDelta;
 use scrip::{
     domain::{PurchaseState, UserId, WhenSpent},
     problem::Problem,
@@ -14,7 +15,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Shop, Started, counter::Counter};
-use crate::support::spend;
+use crate::support::{noon, spend};
 
 async fn bought(shop: &Shop) -> Started {
     let started = shop.started().await;
@@ -77,17 +78,50 @@ async fn a_refund_that_nobody_answered_goes_on_under_its_key_and_one_that_was_re
 ) {
     let (shop, till) = (Shop::open(pool).await, Counter::default());
     let started = bought(&shop).await;
+    till.refuses();
+    for _ in 0..2 {
+        let refused = refunds::start(&shop.state, &till, started.id, refund(500, "b")).await;
+        assert_eq!(problem(refused), Problem::NotRefundable);
+    }
     till.is_away();
     let away = refunds::start(&shop.state, &till, started.id, refund(1_000, "a")).await;
     assert_eq!(problem(away), Problem::PaymentsUnavailable);
-    till.refuses();
-    let refused = refunds::start(&shop.state, &till, started.id, refund(500, "b")).await;
-    assert_eq!(problem(refused), Problem::NotRefundable);
     assert_eq!(shop.end(&started).await.balance, 1_000);
     let purchase = refunds::start(&shop.state, &till, started.id, refund(1_000, "a")).await.unwrap();
     assert_eq!(purchase.state, PurchaseState::Refunded);
     let more = refunds::start(&shop.state, &till, started.id, refund(1, "c")).await;
     assert_eq!(problem(more), Problem::NotRefundable);
+    assert_eq!(till.kept().refunds.len(), 1);
+}
+
+#[sqlx::test]
+async fn what_was_asked_for_and_not_answered_is_not_asked_for_again_under_another_key(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let started = bought(&shop).await;
+    let ask = |amount, key| refunds::start(&shop.state, &till, started.id, refund(amount, key));
+    till.is_away();
+    assert_eq!(problem(ask(600, "a").await), Problem::PaymentsUnavailable);
+    assert_eq!(problem(ask(600, "b").await), Problem::NotRefundable);
+    assert!(refunds::preview(&shop.state, started.id, 401).await.is_err());
+    assert_eq!(ask(400, "c").await.unwrap().clawed.get(), 400);
+    // It was made, as is heard of later.
+    let made = started.refund("refund.created", "made", 600, RefundState::Succeeded);
+    shop.tell_all(&[made.clone(), made]).await;
+    assert_eq!(ask(600, "a").await.unwrap().state, PurchaseState::Refunded);
+    assert_eq!(till.times_asked("refund"), 2);
+}
+
+#[sqlx::test]
+async fn a_key_that_stripe_has_forgotten_is_not_used_again_and_keeps_nothing_back(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let started = bought(&shop).await;
+    let ask = |key| refunds::start(&shop.state, &till, started.id, refund(1_000, key));
+    till.is_away();
+    assert_eq!(problem(ask("a").await), Problem::PaymentsUnavailable);
+    shop.clock.set(noon() + TimeDelta::hours(23));
+    assert_eq!(problem(ask("a").await), Problem::NotRefundable);
+    assert_eq!(ask("b").await.unwrap().state, PurchaseState::Refunded);
+    assert_eq!(problem(ask("a").await), Problem::NotRefundable);
     assert_eq!(till.kept().refunds.len(), 1);
 }
 
