@@ -31,8 +31,30 @@ pub async fn payment(
 ) -> Result<Applied, Error> {
     match purchases::id_of_payment(conn, payment_intent).await? {
         Some(id) => purchase(state, conn, id).await,
-        None => Ok(Applied::default()),
+        None => plan_payment(state, conn, payment_intent).await,
     }
+}
+
+/// Money that goes back of a plan's payment takes no credits by itself: admins are told of it once.
+async fn plan_payment(
+    state: &AppState,
+    conn: &mut PgConnection,
+    payment_intent: &str,
+) -> Result<Applied, Error> {
+    let Some(invoice) = payments::invoice_of(conn, payment_intent).await? else {
+        return Ok(Applied::default());
+    };
+    let facts = Facts { paid: Some(invoice.paid), ..payments::facts(conn, payment_intent).await? };
+    let back = facts.money_back();
+    if back > 0 {
+        let what = format!(
+            "{} of {} went back for a plan: its credits and its subscription are as they were",
+            money(back, &invoice.currency),
+            money(invoice.paid, &invoice.currency),
+        );
+        differ(state, conn, "money_back_of_a_plan", &invoice.id, what).await?;
+    }
+    Ok(Applied::default())
 }
 
 pub async fn purchase(state: &AppState, conn: &mut PgConnection, id: Uuid) -> Result<Applied, Error> {
@@ -87,7 +109,7 @@ async fn give(state: &AppState, conn: &mut PgConnection, purchase: &mut Purchase
         expires_at: expires_days.map(|days| state.clock.now() + TimeDelta::days(days.into())),
         description: Description::parse(purchase.title.as_str()).map_err(Error::internal)?,
     };
-    let key = format!("scrip:purchase:{}", purchase.id);
+    let key = format!("purchase:{}", purchase.id);
     let entry = carry_out(state, conn, purchase, &key, Act::Grant(grant)).await?;
     purchase.lot = entry.opened.map(|opened| opened.lot);
     Ok(())
@@ -110,7 +132,7 @@ async fn take(
         }
         _ => Act::Reinstate(Reinstate { lot, total: wanted, reason: reason("The payment came back") }),
     };
-    let key = format!("scrip:purchase:{}:{}", purchase.id, purchase.commands);
+    let key = format!("purchase:{}:{}", purchase.id, purchase.commands);
     carry_out(state, conn, purchase, &key, act).await?;
     purchase.clawed = wanted;
     Ok(())
@@ -123,7 +145,7 @@ async fn carry_out(
     key: &str,
     act: Act,
 ) -> Result<Arc<Entry>, Error> {
-    let key = IdempotencyKey::parse(key).map_err(Error::internal)?;
+    let key = IdempotencyKey::of_program(key).map_err(Error::internal)?;
     let mut command = Command::new(purchase.account, key, act);
     command.reference = Some(Reference::parse(name_of(purchase.id)).map_err(Error::internal)?);
     let mut answers = state.ledger.execute_in(conn, purchase.account, &[command]).await?;

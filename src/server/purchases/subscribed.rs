@@ -204,7 +204,7 @@ impl Teller<'_> {
     }
 
     async fn tell(&mut self, conn: &mut PgConnection, key: &str, act: Act) -> Result<(), Error> {
-        let key = IdempotencyKey::parse(key).map_err(Error::internal)?;
+        let key = IdempotencyKey::of_program(key).map_err(Error::internal)?;
         let mut command = Command::new(self.account, key, act);
         command.reference = Some(Reference::parse(self.subscription).map_err(Error::internal)?);
         let mut answers = self.state.ledger.execute_in(conn, self.account, &[command]).await?;

@@ -162,6 +162,27 @@ pub async fn facts(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Resul
     Ok(Facts { refunded, refunds, disputes, ..Facts::default() })
 }
 
+/// The paid invoice of a subscription that a payment is for.
+#[derive(Debug)]
+pub struct PaidInvoice {
+    pub id: String,
+    pub paid: i64,
+    pub currency: String,
+}
+
+pub async fn invoice_of(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Option<PaidInvoice>> {
+    sqlx::query_as!(
+        PaidInvoice,
+        "select id, paid, currency
+         from stripe_invoices
+         where payment_intent = $1
+         limit 1",
+        payment_intent,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Where the buyer of a payment finds the receipt.
 pub async fn receipt_url(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Option<String>> {
     let url = sqlx::query_scalar!(

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{End, Shop, Started, event, usd};
-use crate::support::{noon, spend};
+use crate::support::{grant, noon, spend};
 
 fn completed(checkout: Checkout) -> Event {
     event("checkout.session.completed", About::Checkout(checkout))
@@ -66,6 +66,23 @@ async fn what_is_spent_already_is_owed_and_a_won_dispute_gives_it_back(pool: PgP
     let end = shop.end(&started).await;
     assert_eq!((end.balance, end.debt, end.state), (100, 0, PurchaseState::Paid));
     shop.check().await;
+}
+
+#[sqlx::test]
+async fn no_key_of_a_host_keeps_credits_from_coming_or_going(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let started = shop.started().await;
+    let names = [String::new(), ":0".to_owned(), ":1".to_owned()];
+    for name in names
+        .iter()
+        .flat_map(|end| ["", "scrip:"].map(|start| format!("{start}purchase:{}{end}", started.id)))
+    {
+        shop.state.ledger.execute(grant(started.account, &name, 1, None)).await.unwrap().unwrap();
+    }
+    shop.tell(&started.paid()).await.unwrap();
+    assert_eq!(shop.end(&started).await.balance, 1_006);
+    shop.tell(&started.charge("charge.refunded", 1_000)).await.unwrap();
+    assert_eq!(shop.end(&started).await.balance, 6);
 }
 
 #[sqlx::test]

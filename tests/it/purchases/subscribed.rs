@@ -9,7 +9,7 @@ use scrip::{
 };
 use sqlx::PgPool;
 
-use super::{Shop, event_at, usd};
+use super::{Shop, Started, event_at, usd};
 use crate::support::noon;
 
 fn days(days: i64) -> TimeDelta {
@@ -94,6 +94,22 @@ async fn ends(
     let mut ends: Vec<_> = stream::iter(told).buffer_unordered(8).collect().await;
     ends.dedup();
     ends
+}
+
+#[sqlx::test]
+async fn money_that_goes_back_of_a_plans_payment_is_told_to_admins_once(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let payment = Started { account: told.account, id: shop.state.clock.new_id() };
+    let charge = |refunded| payment.charge("charge.refunded", refunded);
+    let mut paid = told.second();
+    if let (About::Invoice(invoice), About::Charge(charge)) = (&mut paid.about, charge(0).about) {
+        invoice.payment_intent = charge.payment_intent;
+    }
+    shop.tell_all(&[paid, charge(0)]).await;
+    assert_eq!(shop.differences().await, [""; 0]);
+    shop.tell_all(&[charge(500), charge(1_000)]).await;
+    assert_eq!(shop.differences().await, ["money_back_of_a_plan"]);
 }
 
 #[sqlx::test]
