@@ -1,17 +1,22 @@
 -- Money: what accounts bought through Stripe, and what Stripe told of it. Beside the ledger: credits come and go by its
 -- commands alone, which are worked out anew from these facts. A fact only ever grows, so that neither the order in which
--- news arrives nor its repetition matters. Ids are Stripe's own where it made the thing.
+-- news arrives nor its repetition matters. Ids are Stripe's own where it made the thing. The sandbox, Stripe's test mode and
+-- the live one know nothing of each other's customers, purchases and subscriptions: `mode` says whose each is.
 
 create table stripe_customers (
-    account_id uuid primary key,
+    account_id uuid not null,
+    mode text not null,
     customer text not null,
     created_at timestamptz not null,
-    constraint stripe_customers_customer_key unique (customer)
+    primary key (account_id, mode),
+    constraint stripe_customers_customer_key unique (mode, customer),
+    constraint stripe_customers_mode_known check (mode in ('sandbox', 'test', 'live'))
 );
 
 create table purchases (
     id uuid primary key,
     account_id uuid not null,
+    mode text not null,
     -- the buyer's own name for it: a second click is the same purchase
     attempt text not null,
     -- what was agreed, whatever the catalog says by now
@@ -49,7 +54,8 @@ create table purchases (
     -- when Stripe is asked about it, by the machine's time; null: never
     ask_at timestamptz,
     asked integer not null default 0,
-    constraint purchases_attempt_key unique (account_id, attempt),
+    constraint purchases_attempt_key unique (account_id, mode, attempt),
+    constraint purchases_mode_known check (mode in ('sandbox', 'test', 'live')),
     constraint purchases_session_key unique (session),
     constraint purchases_payment_intent_key unique (payment_intent),
     constraint purchases_of_one_thing check ((pack is null) <> (plan is null)),
@@ -132,6 +138,7 @@ create table refunds_asked (
 -- One row for each subscription that Stripe told of.
 create table stripe_subscriptions (
     id text primary key,
+    mode text not null,
     account_id uuid,
     plan text,
     purchase uuid,
@@ -146,6 +153,7 @@ create table stripe_subscriptions (
     applied_until timestamptz,
     applied_end text,
     commands integer not null default 0,
+    constraint stripe_subscriptions_mode_known check (mode in ('sandbox', 'test', 'live')),
     constraint stripe_subscriptions_applied_end_known check (applied_end in ('with_period', 'at_once'))
 );
 

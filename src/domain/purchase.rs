@@ -46,6 +46,33 @@ pub enum PurchaseState {
     Disputed,
 }
 
+/// Who is paid: the stand-in, or Stripe in one of its two modes. None knows what is another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Sandbox,
+    Test,
+    /// Real money is about.
+    Live,
+}
+
+impl Mode {
+    pub const ALL: [Self; 3] = [Self::Sandbox, Self::Test, Self::Live];
+
+    /// The word for it in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Test => "test",
+            Self::Live => "live",
+        }
+    }
+
+    /// The mode that this word stands for.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+}
+
 impl Facts {
     /// How much went back, by refunds and disputes.
     pub fn money_back(&self) -> i64 {

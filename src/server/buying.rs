@@ -36,7 +36,8 @@ const RETURN_TO_BYTES_MAX: usize = 1_000;
 pub async fn shop(state: &AppState, member: &User) -> Result<ShopView, Error> {
     let account = state.ledger.account(member.account).await?;
     let mut conn = state.pool.acquire().await?;
-    let pending = store::pending_of(&mut conn, member.account, PENDING_SHOWN_MAX).await?;
+    let pending =
+        store::pending_of(&mut conn, state.stripe.mode(), member.account, PENDING_SHOWN_MAX).await?;
     let pending = pending.into_iter().map(|purchase| PendingView {
         id: purchase.id.to_string(),
         checkout: checkout_of(&purchase),
@@ -137,12 +138,14 @@ pub async fn has_billing_portal(state: &AppState, account: &Account) -> Result<b
         return Ok(false);
     }
     let mut conn = state.pool.acquire().await?;
-    Ok(stripe_customers::of(&mut conn, account.id()).await?.is_some())
+    Ok(stripe_customers::of(&mut conn, state.stripe.mode(), account.id()).await?.is_some())
 }
 
 /// Where a member's subscription and card are changed.
 pub async fn open_billing_portal(state: &AppState, member: &User) -> Result<String, Error> {
-    let customer = stripe_customers::of(&mut *state.pool.acquire().await?, member.account).await?;
+    let mut conn = state.pool.acquire().await?;
+    let customer = stripe_customers::of(&mut conn, state.stripe.mode(), member.account).await?;
+    drop(conn);
     let customer = customer.ok_or(Problem::NotSubscribed)?;
     Ok(state.stripe.open_portal(&customer, &format!("{}/credits", state.base_url)).await?)
 }

@@ -8,6 +8,7 @@ use scrip::{
     domain::{
         AccountId, Amount, Credits, Priority, PurchaseState,
         catalog::{Currency, PackKey, Price},
+        purchase::Mode,
     },
     server::{
         auth::Credentials,
@@ -76,6 +77,7 @@ async fn begun(app: &App, account: AccountId) -> Uuid {
     let purchase = Purchase {
         id,
         account,
+        mode: Mode::Sandbox,
         attempt: id.to_string(),
         item: Item::Pack {
             key: PackKey::try_from("small".to_owned()).unwrap(),

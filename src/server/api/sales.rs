@@ -98,7 +98,10 @@ pub async fn open_checkout(
     state.accounts.profile(account).await?;
     let replayed = {
         let mut conn = state.pool.acquire().await.map_err(Error::from)?;
-        store::of_attempt(&mut conn, account, &attempt).await.map_err(Error::from)?.is_some()
+        store::of_attempt(&mut conn, state.stripe.mode(), account, &attempt)
+            .await
+            .map_err(Error::from)?
+            .is_some()
     };
     let new = NewPurchase { item, attempt: &attempt, success_url, cancel_url, saves_card: false };
     let purchase = start::start(&state, &state.stripe, account, new).await?;

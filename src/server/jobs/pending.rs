@@ -45,7 +45,7 @@ impl Job for Pending {
 
 /// Asks about those that are due.
 pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Result<Done, Error> {
-    let due = purchases::to_ask(&state.pool, now, PURCHASES_AT_A_TIME.into()).await?;
+    let due = purchases::to_ask(&state.pool, state.stripe.mode(), now, PURCHASES_AT_A_TIME.into()).await?;
     let mut done = Done { is_more: due.len() >= PURCHASES_AT_A_TIME.into(), ..Done::default() };
     for purchase in due {
         // Before it is asked: one whose question fails is not the next one's trouble.

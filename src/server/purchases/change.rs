@@ -16,7 +16,8 @@ use crate::{
 /// once.
 pub async fn plan(state: &AppState, account: AccountId, key: &str, attempt: &str) -> Result<bool, Error> {
     let mut conn = state.pool.acquire().await?;
-    let Some(subscription) = stripe_subscriptions::paid_by(&mut conn, account).await? else {
+    let Some(subscription) = stripe_subscriptions::paid_by(&mut conn, state.stripe.mode(), account).await?
+    else {
         return Ok(false);
     };
     drop(conn);

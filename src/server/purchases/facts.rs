@@ -64,7 +64,7 @@ async fn is_of(
     purchase: &Purchase,
     checkout: &Checkout,
 ) -> Result<bool, Error> {
-    let ours = stripe_customers::of(conn, purchase.account).await?;
+    let ours = stripe_customers::of(conn, purchase.mode, purchase.account).await?;
     let is_another = |known: &Option<String>, told: Option<&String>| {
         known.as_ref().zip(told).is_some_and(|(known, told)| known != told)
     };

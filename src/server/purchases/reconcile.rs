@@ -134,7 +134,7 @@ async fn purchases_without_charge(state: &AppState, day: NaiveDate) -> Result<u6
     let (Some(from), Some(to)) = (start_of(day), end_of(day)) else { return Ok(0) };
     let mut conn = state.pool.acquire().await?;
     let mut found = 0;
-    for purchase in reconciled::without_charge(&mut conn, from, to, TOLD_MAX).await? {
+    for purchase in reconciled::without_charge(&mut conn, state.stripe.mode(), from, to, TOLD_MAX).await? {
         let what = "its credits were granted, and Stripe lists no charge for it".to_owned();
         found += u64::from(differ(state, &mut conn, "grant_without_charge", &name_of(purchase), what).await?);
     }

@@ -140,7 +140,7 @@ async fn refundable(
     let facts = facts_of(conn, purchase).await?;
     let asked = refunds_asked::unanswered(conn, purchase.id, state.clock.now() - KEY_LASTS).await?;
     let left = facts.paid.unwrap_or_default() - facts.money_back() - asked;
-    let is_payment = purchase.payment_intent.is_some();
+    let is_payment = purchase.payment_intent.is_some() && purchase.mode == state.stripe.mode();
     let money = Price::new(amount, purchase.price.currency()).ok();
     Ok(money.filter(|_| is_payment && amount <= left).ok_or(Problem::NotRefundable)?)
 }

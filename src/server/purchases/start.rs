@@ -98,10 +98,10 @@ pub async fn confirm(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purc
     }
 }
 
-/// Gives a purchase up: nobody can pay it any more. One that was paid meanwhile stays so.
+/// Gives a purchase up: nobody can pay it any more. One that was paid meanwhile stays so, as does one of another mode.
 pub async fn cancel(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purchase, Error> {
     let purchase = find(state, id).await?;
-    if let (PurchaseState::Pending, Some(session)) = (purchase.state, &purchase.session) {
+    if let Some(session) = open_session(state, &purchase) {
         match till.expire_checkout(session).await {
             Ok(checkout) => learn_alone(state, About::Checkout(checkout)).await?,
             // It is over already, one way or the other.
@@ -114,13 +114,15 @@ pub async fn cancel(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purch
 
 /// Asks Stripe how a pending purchase stands.
 pub async fn ask(state: &AppState, till: &dyn Till, purchase: &Purchase) -> Result<(), Error> {
-    match (purchase.state, &purchase.session) {
-        (PurchaseState::Pending, Some(session)) => {
-            let checkout = till.checkout(session).await?;
-            learn_alone(state, About::Checkout(checkout)).await
-        }
-        _ => Ok(()),
-    }
+    let Some(session) = open_session(state, purchase) else { return Ok(()) };
+    let checkout = till.checkout(session).await?;
+    learn_alone(state, About::Checkout(checkout)).await
+}
+
+/// Where a purchase is paid that nobody has paid yet, if whom we ask knows of it.
+fn open_session<'a>(state: &AppState, purchase: &'a Purchase) -> Option<&'a str> {
+    let is_open = purchase.state == PurchaseState::Pending && purchase.mode == state.stripe.mode();
+    purchase.session.as_deref().filter(|_| is_open)
 }
 
 /// The purchase as it was agreed, now or when the attempt was first made.
@@ -128,10 +130,12 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
     purchases::lock_starts(&mut transaction, account).await?;
-    if let Some(found) = purchases::of_attempt(&mut transaction, account, new.attempt).await? {
+    if let Some(found) =
+        purchases::of_attempt(&mut transaction, state.stripe.mode(), account, new.attempt).await?
+    {
         return if new.is_as(&found) { Ok(found) } else { Err(Problem::KeyReused.into()) };
     }
-    if purchases::count_pending(&mut transaction, account).await? >= PENDING_MAX {
+    if purchases::count_pending(&mut transaction, state.stripe.mode(), account).await? >= PENDING_MAX {
         return Err(Problem::TooManyPurchases { most_pending: PENDING_MAX }.into());
     }
     let (item, title, description, price) = new.item.agreed(&state.catalog())?;
@@ -139,6 +143,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     let purchase = Purchase {
         id,
         account,
+        mode: state.stripe.mode(),
         attempt: new.attempt.to_owned(),
         item,
         title,
@@ -169,7 +174,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
 /// Who the account is at Stripe; made the first time.
 async fn customer_of(state: &AppState, till: &dyn Till, account: AccountId) -> Result<String, Error> {
     let mut conn = state.pool.acquire().await?;
-    if let Some(customer) = stripe_customers::of(&mut conn, account).await? {
+    if let Some(customer) = stripe_customers::of(&mut conn, state.stripe.mode(), account).await? {
         return Ok(customer);
     }
     // Not kept from others while Stripe answers.
@@ -178,7 +183,7 @@ async fn customer_of(state: &AppState, till: &dyn Till, account: AccountId) -> R
     let (email, name) = (profile.email.as_deref(), profile.name.as_deref());
     let customer = till.create_customer(account, email, name, &format!("scrip:customer:{account}")).await?;
     let mut conn = state.pool.acquire().await?;
-    Ok(stripe_customers::keep(&mut conn, account, &customer, state.clock.now()).await?)
+    Ok(stripe_customers::keep(&mut conn, state.stripe.mode(), account, &customer, state.clock.now()).await?)
 }
 
 fn address(url: &str, purchase: Uuid) -> String {

@@ -27,7 +27,7 @@ pub async fn status(
     told_at: DateTime<Utc>,
     told: &Subscription,
 ) -> Result<Applied, Error> {
-    store::lock(conn, &told.id).await?;
+    store::lock(conn, &told.id, state.stripe.mode()).await?;
     if let Some(terms) = &told.terms {
         if !is_of(state, conn, terms, told.customer.as_deref(), &told.id).await? {
             return Ok(Applied::ignored("its account is unknown, or another customer"));
@@ -47,7 +47,7 @@ pub async fn invoice(
     let Some(subscription) = invoice.subscription.as_deref().filter(|_| invoice.is_paid) else {
         return Ok(Applied::ignored("it is of no subscription, or was not paid"));
     };
-    store::lock(conn, subscription).await?;
+    store::lock(conn, subscription, state.stripe.mode()).await?;
     if let Some(terms) = &invoice.terms {
         if !is_of(state, conn, terms, None, subscription).await? {
             return Ok(Applied::ignored("its account is unknown"));
@@ -88,7 +88,7 @@ async fn is_of(
     if profiles::find(conn, bucket, terms.account).await?.is_none() {
         return Ok(false);
     }
-    let ours = stripe_customers::of(conn, terms.account).await?;
+    let ours = stripe_customers::of(conn, state.stripe.mode(), terms.account).await?;
     let is_another = ours.as_deref().zip(customer).is_some_and(|(ours, told)| ours != told);
     if is_another {
         let what = format!("it names {}, and is of a customer who is somebody else", terms.account);

@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::domain::purchase::Mode;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reconciled {
     /// Until when all of Stripe's events have arrived.
@@ -40,6 +42,7 @@ pub async fn write(pool: &PgPool, reconciled: Reconciled) -> sqlx::Result<()> {
 /// Purchases whose credits came from one moment until right before another, and of whose charge nothing was told.
 pub async fn without_charge(
     conn: &mut PgConnection,
+    mode: Mode,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     limit: i64,
@@ -50,6 +53,7 @@ pub async fn without_charge(
          left join payments using (payment_intent)
          where purchases.paid_at >= $1
            and purchases.paid_at < $2
+           and purchases.mode = $4
            and purchases.lot is not null
            and payments.charge is null
          order by purchases.paid_at
@@ -57,6 +61,7 @@ pub async fn without_charge(
         from,
         to,
         limit,
+        mode.as_str(),
     )
     .fetch_all(conn)
     .await

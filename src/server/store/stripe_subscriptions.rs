@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::corrupt;
-use crate::domain::{AccountId, catalog::PlanKey};
+use crate::domain::{AccountId, catalog::PlanKey, purchase::Mode};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -45,28 +45,35 @@ pub struct PaidPeriod {
 }
 
 /// The subscription that an account pays for, the newest where there are several.
-pub async fn paid_by(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<Option<String>> {
+pub async fn paid_by(
+    conn: &mut PgConnection,
+    mode: Mode,
+    account: AccountId,
+) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         "select id
          from stripe_subscriptions
          where account_id = $1
+           and mode = $2
            and ended_at is null
            and status in ('trialing', 'active', 'past_due')
          order by told_at desc
          limit 1",
         Uuid::from(account),
+        mode.as_str(),
     )
     .fetch_optional(conn)
     .await
 }
 
 /// Keeps others who note something of the subscription waiting until the end of the transaction.
-pub async fn lock(conn: &mut PgConnection, id: &str) -> sqlx::Result<()> {
+pub async fn lock(conn: &mut PgConnection, id: &str, mode: Mode) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into stripe_subscriptions (id)
-         values ($1)
+        "insert into stripe_subscriptions (id, mode)
+         values ($1, $2)
          on conflict (id) do nothing",
         id,
+        mode.as_str(),
     )
     .execute(&mut *conn)
     .await?;

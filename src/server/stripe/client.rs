@@ -29,6 +29,7 @@ use super::{
 use crate::domain::{
     AccountId,
     catalog::{PlanKey, Price},
+    purchase::Mode,
 };
 
 /// For how long an answer may take.
@@ -40,7 +41,7 @@ const PAGE: i64 = 100;
 #[derive(Clone)]
 pub struct Stripe {
     client: Client,
-    is_live: bool,
+    mode: Mode,
 }
 
 /// A part of a list, the newest first.
@@ -77,12 +78,17 @@ impl Stripe {
             None => client,
         };
         let client = client.build().expect("settings hold a key and an address that can be sent");
-        Self { client, is_live: settings.is_live() }
+        Self { client, mode: settings.mode() }
+    }
+
+    /// Whose customers, purchases and subscriptions these are.
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// Whether real money is about.
-    pub const fn is_live(&self) -> bool {
-        self.is_live
+    pub fn is_live(&self) -> bool {
+        self.mode == Mode::Live
     }
 
     /// What Stripe answers. A key makes the same request, sent again, return the first one's answer.

@@ -7,6 +7,7 @@ use axum::http::Uri;
 use thiserror::Error;
 
 use super::signature::{NotSecrets, Secrets};
+use crate::domain::purchase::Mode;
 
 /// What the stand-in is asked with. It guards nothing: whoever reaches the sandbox may do anything there.
 pub const SANDBOX_KEY: &str = "sk_test_sandbox_of_scrip";
@@ -78,6 +79,14 @@ impl Settings {
     /// Whether real money is about.
     pub fn is_live(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.starts_with("sk_live_") || key.starts_with("rk_live_"))
+    }
+
+    pub fn mode(&self) -> Mode {
+        match (self.is_sandbox(), self.is_live()) {
+            (true, _) => Mode::Sandbox,
+            (false, false) => Mode::Test,
+            (false, true) => Mode::Live,
+        }
     }
 
     pub(super) fn key(&self) -> &str {

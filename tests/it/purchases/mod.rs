@@ -14,6 +14,7 @@ use scrip::{
     domain::{
         AccountId, Amount, Credits, Priority, PurchaseState,
         catalog::{Currency, PackKey, Price},
+        purchase::Mode,
     },
     server::{
         AppState, Error,
@@ -106,6 +107,7 @@ impl Shop {
         let purchase = Purchase {
             id,
             account,
+            mode: Mode::Sandbox,
             attempt: "first".to_owned(),
             item: Item::Pack {
                 key: PackKey::try_from("large".to_owned()).unwrap(),

@@ -1,7 +1,7 @@
 //! What comes of a payment: credits once, as many as were paid for, and none for what was not agreed.
 
 use scrip::{
-    domain::PurchaseState,
+    domain::{PurchaseState, purchase::Mode},
     server::{
         Error,
         store::stripe_customers,
@@ -129,7 +129,7 @@ async fn what_is_of_another_session_or_customer_brings_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let started = shop.started().await;
     let mut conn = shop.state.pool.acquire().await.unwrap();
-    stripe_customers::keep(&mut conn, started.account, "cus_1", noon()).await.unwrap();
+    stripe_customers::keep(&mut conn, Mode::Sandbox, started.account, "cus_1", noon()).await.unwrap();
     drop(conn);
     let session = started.session(Payment::Paid);
     let stranger = Checkout { customer: Some("cus_2".to_owned()), ..session.clone() };

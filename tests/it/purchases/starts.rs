@@ -3,14 +3,14 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use scrip::{
-    domain::{AccountId, PurchaseState},
+    domain::{AccountId, PurchaseState, purchase::Mode},
     problem::Problem,
     server::{
         Error,
         clock::Clock,
         jobs::pending::step,
         purchases::start::{self, NewPurchase, PENDING_MAX, Wanted},
-        store::purchases::Purchase,
+        store::{purchases::Purchase, stripe_customers},
     },
 };
 use sqlx::PgPool;
@@ -89,7 +89,7 @@ async fn after_a_crash_the_same_attempt_goes_on_where_it_was(pool: PgPool) {
         // The customer's question is answered, the next is not.
         let mut conn = shop.state.pool.acquire().await.unwrap();
         let now = shop.clock.now();
-        scrip::server::store::stripe_customers::keep(&mut conn, account, "cus_kept", now).await.unwrap();
+        stripe_customers::keep(&mut conn, Mode::Sandbox, account, "cus_kept", now).await.unwrap();
     };
     customer_then_away.await;
     till.is_away();
@@ -159,6 +159,29 @@ async fn whoever_comes_back_is_told_at_once_and_the_event_brings_nothing_more(po
     let again = begin(&shop, &till, account).await.unwrap();
     assert_eq!(again.state, PurchaseState::Paid, "the same attempt is the purchase that was paid");
     shop.check().await;
+}
+
+#[sqlx::test]
+async fn what_was_begun_in_another_mode_is_left_alone_and_stands_in_nobodys_way(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let id = begin(&shop, &till, account).await.unwrap().id;
+    let switch = "update purchases set mode = 'test'; update stripe_customers set mode = 'test'";
+    sqlx::raw_sql(switch).execute(&shop.state.pool).await.unwrap();
+    let before = shop.purchase(id).await;
+    let asked = till.kept().asked.len();
+    for left in [
+        start::confirm(&shop.state, &till, before.id).await.unwrap(),
+        start::cancel(&shop.state, &till, before.id).await.unwrap(),
+    ] {
+        assert_eq!(left, before);
+    }
+    step(&shop.state, &till, Clock::default().now() + TimeDelta::days(9)).await.unwrap();
+    assert_eq!(till.kept().asked.len(), asked, "nothing is asked about it");
+    let after = begin(&shop, &till, account).await.unwrap();
+    assert_ne!(after.id, before.id);
+    assert_eq!(till.times_asked("customer"), 2, "the customer is another one");
+    assert_eq!(start::cancel(&shop.state, &till, after.id).await.unwrap().state, PurchaseState::Expired);
 }
 
 #[sqlx::test]

@@ -4,11 +4,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Purchase, of_ids};
-use crate::domain::{AccountId, PurchaseState};
+use crate::domain::{AccountId, PurchaseState, purchase::Mode};
 
 /// Those that an account has begun and nobody has paid, the newest first.
 pub async fn pending_of(
     conn: &mut PgConnection,
+    mode: Mode,
     account: AccountId,
     limit: i64,
 ) -> sqlx::Result<Vec<Purchase>> {
@@ -16,10 +17,12 @@ pub async fn pending_of(
         "select id
          from purchases
          where account_id = $1
+           and mode = $2
            and state = 'pending'
          order by created_at desc, id desc
-         limit $2",
+         limit $3",
         Uuid::from(account),
+        mode.as_str(),
         limit,
     );
     let ids = ids.fetch_all(&mut *conn).await?;

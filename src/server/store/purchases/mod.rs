@@ -18,12 +18,14 @@ use super::corrupt;
 use crate::domain::{
     AccountId, Amount, Credits, LotNumber, Priority, PurchaseState,
     catalog::{Currency, Interval, PackKey, PlanKey, Price},
+    purchase::Mode,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purchase {
     pub id: Uuid,
     pub account: AccountId,
+    pub mode: Mode,
     /// The buyer's own name for it.
     pub attempt: String,
     pub item: Item,
@@ -74,7 +76,7 @@ pub async fn find(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Purc
 async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Purchase>> {
     let rows = sqlx::query_as!(
         Row,
-        "select id, account_id, attempt, pack, plan, title, description, credits, expires_days, priority, interval,
+        "select id, account_id, mode, attempt, pack, plan, title, description, credits, expires_days, priority, interval,
                 trial_days, price, currency, success_url, cancel_url, saves_card, created_at, session, url, payment_intent, subscription, paid_at,
                 paid, paid_currency, failed_at, expired_at, state, lot, clawed, commands, asked
          from purchases
@@ -88,6 +90,7 @@ async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Purch
 struct Row {
     id: Uuid,
     account_id: Uuid,
+    mode: String,
     attempt: String,
     pack: Option<String>,
     plan: Option<String>,
@@ -145,6 +148,7 @@ impl Row {
         Ok(Purchase {
             id: self.id,
             account: self.account_id.into(),
+            mode: Mode::named(&self.mode).ok_or_else(|| corrupt(&self.mode))?,
             attempt: self.attempt,
             item,
             title: self.title,

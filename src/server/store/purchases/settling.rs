@@ -5,7 +5,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Paid, Purchase, find, of_ids};
-use crate::domain::AccountId;
+use crate::domain::{AccountId, purchase::Mode};
 
 /// What a Checkout Session tells of its purchase.
 #[derive(Debug)]
@@ -109,16 +109,23 @@ pub async fn settled(conn: &mut PgConnection, purchase: &Purchase) -> sqlx::Resu
 }
 
 /// Those that Stripe is to be asked about by now, the longest due first.
-pub async fn to_ask(pool: &PgPool, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<Purchase>> {
+pub async fn to_ask(
+    pool: &PgPool,
+    mode: Mode,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> sqlx::Result<Vec<Purchase>> {
     let mut conn = pool.acquire().await?;
     let ids = sqlx::query_scalar!(
         "select id
          from purchases
          where ask_at <= $1
+           and mode = $3
          order by ask_at
          limit $2",
         now,
         limit,
+        mode.as_str(),
     );
     let ids = ids.fetch_all(&mut *conn).await?;
     of_ids(&mut conn, &ids).await

@@ -5,7 +5,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Item, Purchase, find};
-use crate::{domain::AccountId, server::store::corrupt};
+use crate::{
+    domain::{AccountId, purchase::Mode},
+    server::store::corrupt,
+};
 
 /// Notes a new one. `false`, and nothing written, where the buyer has one of that name.
 pub async fn insert(
@@ -25,8 +28,8 @@ pub async fn insert(
     let inserted = sqlx::query!(
         "insert into purchases (id, account_id, attempt, pack, plan, title, description, credits, expires_days, priority,
                                 interval, trial_days, price, currency, success_url, cancel_url, saves_card,
-                                created_at, ask_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                                created_at, ask_at, mode)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
          on conflict on constraint purchases_attempt_key do nothing",
         purchase.id,
         Uuid::from(purchase.account),
@@ -47,6 +50,7 @@ pub async fn insert(
         purchase.saves_card,
         purchase.created_at,
         ask_at,
+        purchase.mode.as_str(),
     );
     Ok(inserted.execute(conn).await?.rows_affected() == 1)
 }
@@ -65,6 +69,7 @@ pub async fn lock_starts(conn: &mut PgConnection, account: AccountId) -> sqlx::R
 /// The one that the buyer knows by this name.
 pub async fn of_attempt(
     conn: &mut PgConnection,
+    mode: Mode,
     account: AccountId,
     attempt: &str,
 ) -> sqlx::Result<Option<Purchase>> {
@@ -72,8 +77,10 @@ pub async fn of_attempt(
         "select id
          from purchases
          where account_id = $1
-           and attempt = $2",
+           and mode = $2
+           and attempt = $3",
         Uuid::from(account),
+        mode.as_str(),
         attempt,
     );
     match id.fetch_optional(&mut *conn).await? {
@@ -82,13 +89,15 @@ pub async fn of_attempt(
     }
 }
 
-pub async fn count_pending(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<i64> {
+pub async fn count_pending(conn: &mut PgConnection, mode: Mode, account: AccountId) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"select count(*) as "count!"
            from purchases
            where account_id = $1
+             and mode = $2
              and state = 'pending'"#,
         Uuid::from(account),
+        mode.as_str(),
     )
     .fetch_one(conn)
     .await
