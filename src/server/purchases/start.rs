@@ -3,10 +3,11 @@
 //! first one was.
 
 use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{Till, learn_alone};
+use super::{Till, give_up_unsent, learn_alone};
 use crate::{
     domain::{
         AccountId, Catalog, Credits, IdempotencyKey, PurchaseState,
@@ -23,6 +24,7 @@ use crate::{
         },
         stripe::{self, About},
     },
+    text::hexadecimal,
 };
 
 /// How many purchases an account may have that are waiting to be paid.
@@ -77,7 +79,14 @@ pub async fn start(
         Err(error) => {
             // Another click of the same attempt may have been first.
             let found = find(state, purchase.id).await?;
-            return if found.url.is_some() { Ok(found) } else { Err(error.into()) };
+            if found.url.is_some() {
+                return Ok(found);
+            }
+            if matches!(error, stripe::Error::Refused { .. }) {
+                // Nor would it be taken another time.
+                give_up_unsent(state, &found).await?;
+            }
+            return Err(error.into());
         }
     }
     find(state, purchase.id).await
@@ -181,7 +190,10 @@ async fn customer_of(state: &AppState, till: &dyn Till, account: AccountId) -> R
     drop(conn);
     let profile = state.accounts.profile(account).await?;
     let (email, name) = (profile.email.as_deref(), profile.name.as_deref());
-    let customer = till.create_customer(account, email, name, &format!("scrip:customer:{account}")).await?;
+    // Under the same key Stripe takes only the same again.
+    let digest = Sha256::digest(format!("{}\n{}", email.unwrap_or_default(), name.unwrap_or_default()));
+    let key = format!("scrip:customer:{account}:{}", hexadecimal(&digest));
+    let customer = till.create_customer(account, email, name, &key).await?;
     let mut conn = state.pool.acquire().await?;
     Ok(stripe_customers::keep(&mut conn, state.stripe.mode(), account, &customer, state.clock.now()).await?)
 }

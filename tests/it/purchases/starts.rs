@@ -102,6 +102,24 @@ async fn after_a_crash_the_same_attempt_goes_on_where_it_was(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn what_stripe_will_not_sell_is_over_and_shuts_nobody_out(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    begin(&shop, &till, account).await.unwrap();
+    for number in 1..=PENDING_MAX {
+        let attempt = number.to_string();
+        till.refuses();
+        let new = NewPurchase { attempt: &attempt, ..LARGE };
+        assert!(matches!(
+            start::start(&shop.state, &till, account, new.clone()).await,
+            Err(Error::Internal(_))
+        ));
+        let again = start::start(&shop.state, &till, account, new).await.unwrap();
+        assert_eq!(again.state, PurchaseState::Expired);
+    }
+}
+
+#[sqlx::test]
 async fn what_is_not_sold_is_refused_and_nothing_is_noted(pool: PgPool) {
     let (shop, till) = (Shop::open(pool.clone()).await, Counter::default());
     let account = shop.account().await;
