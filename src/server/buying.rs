@@ -15,7 +15,7 @@ use super::{
         payments,
         people::User,
         purchases::{self as store, Item, Purchase},
-        stripe_customers,
+        stripe_customers, stripe_subscriptions,
     },
 };
 use crate::{
@@ -133,12 +133,8 @@ pub async fn cancel(state: &AppState, member: &User, id: &str) -> Result<(), Err
 
 /// Whether an account pays for its plan through Stripe.
 pub async fn has_billing_portal(state: &AppState, account: &Account) -> Result<bool, Error> {
-    let pays = account.current_subscription().is_some_and(|current| !current.terms.is_free);
-    if !pays {
-        return Ok(false);
-    }
     let mut conn = state.pool.acquire().await?;
-    Ok(stripe_customers::of(&mut conn, state.stripe.mode(), account.id()).await?.is_some())
+    Ok(stripe_subscriptions::paid_by(&mut conn, state.stripe.mode(), account.id()).await?.is_some())
 }
 
 /// Where a member's subscription and card are changed.
