@@ -157,6 +157,12 @@ pub enum Problem {
     NotForSale,
     #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most_pending))]
     TooManyPurchases { most_pending: i64 },
+    #[error(
+        "Your card was declined, so nothing was changed. Choose another card under “Manage payment”, and try again."
+    )]
+    CardDeclined,
+    #[error("Your plan is billed by another interval. End it first, then subscribe to this one.")]
+    OtherInterval,
     #[error("Of this purchase, that amount can’t be refunded.")]
     NotRefundable,
     #[error(
@@ -251,7 +257,7 @@ impl Problem {
             | Self::IdempotencyKeyMissing
             | Self::IdempotencyKeyInvalid => 400,
             Self::SignedOut | Self::WrongCredentials | Self::KeyMissing | Self::KeyInvalid => 401,
-            Self::Insufficient { too_many_requests: false, .. } => 402,
+            Self::Insufficient { too_many_requests: false, .. } | Self::CardDeclined => 402,
             Self::CrossSite | Self::ScopeMissing | Self::NotASandbox | Self::NotAnAdmin => 403,
             Self::NotFound
             | Self::UnknownAccount
@@ -278,6 +284,7 @@ impl Problem {
             | Self::ClawbackUnchanged { .. }
             | Self::TrialUsed
             | Self::TooManyPurchases { .. }
+            | Self::OtherInterval
             | Self::NothingToReplay
             | Self::ReplayFailed
             | Self::HandledAlready

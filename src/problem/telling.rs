@@ -37,6 +37,9 @@ impl Problem {
                 // No call claws back.
                 | Self::ClawbackTooLarge { .. }
                 | Self::ClawbackUnchanged { .. }
+                // No call changes what is paid through Stripe.
+                | Self::CardDeclined
+                | Self::OtherInterval
                 // No call refunds money; pages of admins do, and tell these.
                 | Self::NotRefundable
                 | Self::AmountInvalid

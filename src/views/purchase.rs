@@ -47,6 +47,8 @@ pub enum PlanStepView {
     Down {
         from: DateTime<Utc>,
     },
+    /// It is billed by another interval than the member's plan, which has to end first.
+    OtherInterval,
 }
 
 /// A purchase that waits for its payment.
@@ -124,7 +126,7 @@ impl ShopView {
         Self {
             packs: catalog.packs.iter().map(PackView::of).collect(),
             plans: catalog.plans.iter().map(PlanView::of).collect(),
-            steps: catalog.plans.iter().map(|plan| PlanStepView::of(plan, current)).collect(),
+            steps: catalog.plans.iter().map(|plan| PlanStepView::of(catalog, plan, current)).collect(),
             pending,
             attempt,
             is_sandbox,
@@ -133,9 +135,12 @@ impl ShopView {
 }
 
 impl PlanStepView {
-    pub fn of(plan: &Plan, current: Option<&Subscription>) -> Self {
+    pub fn of(catalog: &Catalog, plan: &Plan, current: Option<&Subscription>) -> Self {
         let Some(current) = current else { return if plan.is_free() { Self::Free } else { Self::Begin } };
         let from = current.period.end;
+        let is_other_interval = |current: &Subscription| {
+            catalog.plan(current.terms.plan.as_str()).is_some_and(|known| known.interval != plan.interval)
+        };
         if current.terms.plan == plan.key {
             return Self::Current;
         }
@@ -149,6 +154,7 @@ impl PlanStepView {
             Some(next) if next.plan == plan.key => Self::Next { from },
             _ if plan.is_free() => Self::Free,
             _ if current.terms.is_free => Self::Begin,
+            _ if is_other_interval(current) => Self::OtherInterval,
             _ if plan.allowance > current.terms.allowance => Self::Up,
             _ => Self::Down { from },
         }
@@ -162,6 +168,7 @@ impl PlanStepView {
             Self::Next { from } => Some(format!("Follows on {}", text::date(from))),
             Self::Begin => None,
             Self::Up => Some("At once: the difference is charged now".to_owned()),
+            Self::OtherInterval => Some("Billed by another interval: end your plan first".to_owned()),
             Self::Down { from } => Some(format!("With the next period, from {}", text::date(from))),
         }
     }
@@ -172,7 +179,7 @@ impl PlanStepView {
             Self::Begin => Some("Subscribe"),
             Self::Up => Some("Upgrade"),
             Self::Down { .. } => Some("Switch"),
-            Self::Free | Self::Current | Self::Next { .. } => None,
+            Self::Free | Self::Current | Self::Next { .. } | Self::OtherInterval => None,
         }
     }
 }
@@ -212,8 +219,8 @@ impl ReliefView {
             return Self::Pack(PackView::of(pack));
         }
         let current = account.current_subscription();
-        let brings_more =
-            |plan: &&Plan| matches!(PlanStepView::of(plan, current), PlanStepView::Begin | PlanStepView::Up);
+        let step = |plan: &Plan| PlanStepView::of(catalog, plan, current);
+        let brings_more = |plan: &&Plan| matches!(step(plan), PlanStepView::Begin | PlanStepView::Up);
         let plans: Vec<PlanView> = catalog.plans.iter().filter(brings_more).map(PlanView::of).collect();
         match plans.is_empty() {
             false => Self::Plans(plans),

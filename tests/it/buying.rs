@@ -19,6 +19,7 @@ use scrip::{
             purchases::{self as store, Item, Purchase},
         },
         stripe::{About, Charge, Checkout, Event, Money, Payment},
+        subscriptions,
     },
 };
 use sqlx::PgPool;
@@ -182,6 +183,27 @@ async fn packs_and_plans_stand_side_by_side_with_what_a_credit_costs(pool: PgPoo
     assert!(!page.contains("value=\"plan:free\""), "what costs nothing is not bought");
     assert_eq!(page.matches("button primary").count(), 1, "what was chosen stands out");
     assert!(ada.page("/actions").await.contains("href=\"/buy\""), "the way there is on every page");
+}
+
+#[sqlx::test]
+async fn a_plan_that_is_billed_by_another_interval_waits_for_the_end_of_the_present_one(pool: PgPool) {
+    let yearly = r#"
+        [[plans]]
+        key = "yearly"
+        title = "A year"
+        monthly_credits = 900
+        price = "490.00"
+        currency = "usd"
+        interval = "year"
+    "#;
+    let app = App::start_with(pool, Clock::default(), &format!("{CATALOG}{yearly}")).await;
+    let ada = app.member("ada@example.com").await;
+    assert!(ada.page("/buy").await.contains("value=\"plan:yearly\""));
+    let plan = "studio".to_owned().try_into().unwrap();
+    let wanted = subscriptions::Wanted { plan, anchor: None, paid_until: None, is_trial: false, key: None };
+    subscriptions::put(&app.state, app.account_of("ada@example.com").await, wanted).await.unwrap();
+    let page = ada.page("/buy").await;
+    assert!(page.contains("Billed by another interval") && !page.contains("value=\"plan:yearly\""));
 }
 
 #[sqlx::test]

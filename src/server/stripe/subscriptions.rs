@@ -4,7 +4,8 @@ use serde::Deserialize;
 use stripe_billing::subscription::{
     CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
     UpdateSubscriptionItemsPriceData, UpdateSubscriptionItemsPriceDataRecurring,
-    UpdateSubscriptionItemsPriceDataRecurringInterval, UpdateSubscriptionProrationBehavior,
+    UpdateSubscriptionItemsPriceDataRecurringInterval, UpdateSubscriptionPaymentBehavior,
+    UpdateSubscriptionProrationBehavior,
 };
 
 use super::{
@@ -29,9 +30,18 @@ pub struct NewPlan<'a> {
     pub prorates: bool,
 }
 
+/// What a subscription is billed for.
+#[derive(Debug)]
+pub struct Billed {
+    item: String,
+    product: String,
+    /// How often; `None`: as no plan of a catalog is.
+    pub interval: Option<Interval>,
+}
+
 /// A subscription, as far as another price takes the place of its own.
 #[derive(Deserialize)]
-struct Billed {
+struct BilledObject {
     items: List<BilledItem>,
 }
 
@@ -44,6 +54,12 @@ struct BilledItem {
 #[derive(Deserialize)]
 struct BilledPrice {
     product: Reference,
+    recurring: Option<Recurring>,
+}
+
+#[derive(Deserialize)]
+struct Recurring {
+    interval: Text,
 }
 
 impl Stripe {
@@ -51,18 +67,26 @@ impl Stripe {
         self.ask::<SubscriptionObject>(&RetrieveSubscription::new(id), None).await.map(Into::into)
     }
 
-    /// The product stays, and with it the name that Stripe writes on invoices: a price can't bring its own here.
+    pub async fn billed(&self, subscription: &str) -> Result<Billed, Error> {
+        let billed: BilledObject = self.ask(&RetrieveSubscription::new(subscription), None).await?;
+        let item = billed.items.data.into_iter().next();
+        let BilledItem { id, price } =
+            item.ok_or_else(|| Error::Unreachable("the subscription is for nothing".into()))?;
+        let interval = price.recurring.and_then(|recurring| Interval::named(recurring.interval.as_str()));
+        Ok(Billed { item: id.into(), product: price.product.into(), interval })
+    }
+
+    /// Another price in the place of the billed one. The product stays, and with it the name that Stripe writes
+    /// on invoices: a price can't bring its own here. Where the card declines the difference, all stays as it was.
     pub async fn change_plan(
         &self,
         subscription: &str,
+        billed: Billed,
         plan: NewPlan<'_>,
         key: &str,
     ) -> Result<Subscription, Error> {
         use UpdateSubscriptionItemsPriceDataRecurringInterval as Every;
         use UpdateSubscriptionProrationBehavior as Proration;
-        let billed: Billed = self.ask(&RetrieveSubscription::new(subscription), None).await?;
-        let item = billed.items.data.into_iter().next();
-        let item = item.ok_or_else(|| Error::Unreachable("the subscription is for nothing".into()))?;
         let every = match plan.interval {
             Interval::Month => Every::Month,
             Interval::Year => Every::Year,
@@ -70,16 +94,17 @@ impl Stripe {
         let recurring = UpdateSubscriptionItemsPriceDataRecurring::new(every);
         let price_data = UpdateSubscriptionItemsPriceData {
             unit_amount: Some(plan.price.minor()),
-            ..UpdateSubscriptionItemsPriceData::new(currency(plan.price), item.price.product, recurring)
+            ..UpdateSubscriptionItemsPriceData::new(currency(plan.price), billed.product, recurring)
         };
         let item = UpdateSubscriptionItems {
-            id: Some(item.id.into()),
+            id: Some(billed.item),
             price_data: Some(price_data),
             ..UpdateSubscriptionItems::new()
         };
         let request = UpdateSubscription::new(subscription)
             .items([item])
             .proration_behavior(if plan.prorates { Proration::AlwaysInvoice } else { Proration::None })
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
             .metadata(metadata(plan.account, Some(plan.key), None));
         self.ask::<SubscriptionObject>(&request, Some(key)).await.map(Into::into)
     }

@@ -203,33 +203,51 @@ async fn a_card_that_declines_is_tried_again_and_then_it_ends(pool: PgPool) {
     assert_eq!(period(&place.subscription(&saved).await), pair("2027-01-21", "2027-02-21"));
 }
 
+/// What another price is asked for with.
+fn change(subscription: &Value, amount: &str, how: &str) -> Vec<(String, String)> {
+    let item = &subscription["items"]["data"][0];
+    [
+        ("items[0][id]", item["id"].as_str().unwrap()),
+        ("items[0][price_data][currency]", "usd"),
+        ("items[0][price_data][unit_amount]", amount),
+        ("items[0][price_data][recurring][interval]", "month"),
+        ("items[0][price_data][product]", item["price"]["product"].as_str().unwrap()),
+        ("proration_behavior", how),
+        ("metadata[scrip_plan]", "max"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+#[sqlx::test]
+async fn a_change_whose_difference_the_card_declines_is_not_made(pool: PgPool) {
+    let place = Place::start(pool).await;
+    let customer = place.customer().await;
+    let subscription = id(&place.subscribe(&customer, &[]).await);
+    place.set_clock("2026-12-06T12:00:00Z").await;
+    place.deed("card_declines", &customer).await;
+    let (before, events) = (place.subscription(&subscription).await, place.get("events?limit=1").await);
+    let mut form = change(&before, "3000", "always_invoice");
+    form.push(("payment_behavior".to_owned(), "error_if_incomplete".to_owned()));
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let refused = place.refused(Method::POST, &format!("subscriptions/{subscription}"), &form).await;
+    assert_eq!((refused.0, refused.1.as_str()), (402, "card_declined"));
+    assert_eq!(place.subscription(&subscription).await, before);
+    assert_eq!(place.get("events?limit=1").await, events, "nothing is told");
+}
+
 #[sqlx::test]
 async fn a_change_in_the_middle_is_billed_by_the_second(pool: PgPool) {
     let place = Place::start(pool).await;
     let subscription = place.subscribe(&place.customer().await, &[]).await;
     let path = format!("subscriptions/{}", id(&subscription));
-    let item = &subscription["items"]["data"][0];
-    let change = |amount: &'static str, how: &'static str| {
-        vec![
-            ("items[0][id]".to_owned(), item["id"].as_str().unwrap().to_owned()),
-            ("items[0][price_data][currency]".to_owned(), "usd".to_owned()),
-            ("items[0][price_data][unit_amount]".to_owned(), amount.to_owned()),
-            ("items[0][price_data][recurring][interval]".to_owned(), "month".to_owned()),
-            (
-                "items[0][price_data][product]".to_owned(),
-                item["price"]["product"].as_str().unwrap().to_owned(),
-            ),
-            ("proration_behavior".to_owned(), how.to_owned()),
-            ("metadata[scrip_plan]".to_owned(), "max".to_owned()),
-        ]
-    };
     let send = async |form: &[(String, String)]| {
         let form: Vec<(&str, &str)> =
             form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         place.post(&path, &form).await
     };
     place.set_clock("2026-12-06T12:00:00Z").await;
-    let larger = send(&change("3000", "always_invoice")).await;
+    let larger = send(&change(&subscription, "3000", "always_invoice")).await;
     assert_eq!(larger["metadata"]["scrip_plan"], "max");
     let invoice = place.invoice().await;
     assert_eq!(
@@ -240,12 +258,12 @@ async fn a_change_in_the_middle_is_billed_by_the_second(pool: PgPool) {
         invoice["lines"]["data"].as_array().unwrap().iter().map(|line| &line["amount"]).collect();
     assert_eq!(amounts, [&json!(-500), &json!(1500)]);
     assert_eq!(period(&larger), pair("2026-11-21", "2026-12-21"));
-    send(&change("500", "none")).await;
+    send(&change(&subscription, "500", "none")).await;
     assert_eq!(place.invoice().await["id"], invoice["id"], "nothing is billed");
     place.set_clock("2026-12-21T12:00:00Z").await;
     assert_eq!(place.invoice().await["amount_paid"], 500);
 
-    let mut wrong = change("500", "none");
+    let mut wrong = change(&subscription, "500", "none");
     wrong[4].1 = "prod_none".to_owned();
     let wrong: Vec<(&str, &str)> =
         wrong.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

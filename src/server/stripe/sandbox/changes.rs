@@ -27,6 +27,7 @@ const ITEM: Shape = Shape::Fields(&[
 ]);
 pub const UPDATE: &[Field] = &[
     may("items", Shape::List(&ITEM, 1)),
+    may("payment_behavior", Shape::OneOf(&["allow_incomplete", "error_if_incomplete"])),
     may("proration_behavior", Shape::OneOf(&["always_invoice", "none"])),
     may("cancel_at_period_end", Shape::Flag),
     may("metadata", Shape::Metadata),
@@ -57,7 +58,10 @@ pub async fn update(step: &mut Step<'_>, id: &str, ask: &Value) -> Result<Value,
     }
     if item["price_data"].is_object() {
         let bills_at_once = ask["proration_behavior"] != "none";
-        change_price(step, &mut subscription, &item["price_data"], bills_at_once).await?;
+        let is_paid = change_price(step, &mut subscription, &item["price_data"], bills_at_once).await?;
+        if !is_paid && ask["payment_behavior"] == "error_if_incomplete" {
+            return Err(Refused::undone());
+        }
     }
     step.put(&subscription).await?;
     step.tell("customer.subscription.updated", &subscription).await?;
@@ -65,13 +69,13 @@ pub async fn update(step: &mut Step<'_>, id: &str, ask: &Value) -> Result<Value,
 }
 
 /// Another price from now on. What is left of the period is billed by the second, both ways; a period of another length
-/// begins anew.
+/// begins anew. Returns whether all that was billed is paid.
 async fn change_price(
     step: &mut Step<'_>,
     subscription: &mut Value,
     ask: &Value,
     bills_at_once: bool,
-) -> Result<(), Refused> {
+) -> Result<bool, Refused> {
     let now = step.seconds();
     let before = subscription["items"]["data"][0]["price"].clone();
     let price = prices::new_price(step, ask, &ask["product"]);
@@ -91,7 +95,7 @@ async fn change_price(
         set_period(subscription, (now, new_end));
     }
     if is_trial || (!bills_at_once && !begins_anew) {
-        return Ok(());
+        return Ok(true);
     }
     let left = |amount: i64| {
         let share = i128::from(amount) * i128::from((end - now).max(0)) / i128::from((end - start).max(1));
@@ -118,10 +122,11 @@ async fn change_price(
         },
     ];
     let invoice = invoices::bill(step, subscription, "subscription_update", &lines).await?;
-    if invoice["status"] != "paid" {
+    let is_paid = invoice["status"] == "paid";
+    if !is_paid {
         subscription["status"] = json!("past_due");
     }
-    Ok(())
+    Ok(is_paid)
 }
 
 /// Lets a subscription end with its period, or go on.

@@ -72,12 +72,22 @@ impl Refused {
         Self { is_kept: false, ..refused }
     }
 
-    /// The bank said no. What was tried is told with it.
-    pub fn declined(charge: &str, intent: &Value) -> Self {
+    fn by_the_bank() -> Self {
         let message = "Your card was declined.".to_owned();
         let mut refused =
             Self::new(StatusCode::PAYMENT_REQUIRED, "card_error", Some("card_declined"), message, None);
         refused.body["error"]["decline_code"] = json!("generic_decline");
+        refused
+    }
+
+    /// The bank said no, and nothing is to be left of what was tried.
+    pub fn undone() -> Self {
+        Self { is_kept: false, ..Self::by_the_bank() }
+    }
+
+    /// The bank said no. What was tried is told with it.
+    pub fn declined(charge: &str, intent: &Value) -> Self {
+        let mut refused = Self::by_the_bank();
         refused.body["error"]["charge"] = json!(charge);
         refused.body["error"]["payment_intent"] = intent.clone();
         refused

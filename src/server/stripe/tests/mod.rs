@@ -291,7 +291,9 @@ async fn another_plan_takes_the_place_of_a_subscriptions_item() {
     let (fake, stripe) = Fake::answering([subscription.clone(), subscription]).await;
     let (account, key, price, interval) = (account(), pro(), usd(4_000), Interval::Month);
     let plan = NewPlan { account, key: &key, price, interval, prorates: true };
-    let told = stripe.change_plan("sub_1", plan, "k1").await.unwrap();
+    let billed = stripe.billed("sub_1").await.unwrap();
+    assert_eq!(billed.interval, Some(Interval::Month));
+    let told = stripe.change_plan("sub_1", billed, plan, "k1").await.unwrap();
     assert_eq!(told.status, "active");
     let [read, changed] = fake.asked().try_into().unwrap();
     assert_eq!((read.call.as_str(), read.key), ("GET /below/v1/subscriptions/sub_1", None));
@@ -307,6 +309,7 @@ async fn another_plan_takes_the_place_of_a_subscriptions_item() {
         ("items[0][price_data][unit_amount]", "4000"),
         ("metadata[scrip_account]", ACCOUNT),
         ("metadata[scrip_plan]", "pro"),
+        ("payment_behavior", "error_if_incomplete"),
         ("proration_behavior", "always_invoice"),
     ]);
     assert_eq!(changed.parameters, expected);
