@@ -389,6 +389,16 @@ mod tests {
     }
 
     #[test]
+    fn an_invoice_that_the_customers_balance_paid_comes_to_what_it_asked_for() {
+        for version in [OLD, NEW] {
+            let paid = with(version, "invoice.paid", "/amount_paid", json!(0));
+            assert_eq!(paid, About::Invoice(invoice()), "{version}");
+        }
+        let credited = with(NEW, "invoice.paid", "/total", json!(-500));
+        assert_eq!(credited, About::Invoice(Invoice { paid: usd(0), ..invoice() }));
+    }
+
+    #[test]
     fn an_invoice_that_is_open_still_is_not_paid() {
         let mut event = example(NEW, "invoice.paid");
         event["type"] = json!("invoice.payment_failed");

@@ -169,6 +169,7 @@ pub struct Invoice {
     pub terms: Option<Subscribed>,
     pub reason: InvoiceReason,
     pub is_paid: bool,
+    /// What it came to; the customer's balance at Stripe may have paid a part.
     pub paid: Money,
     pub payment_intent: Option<String>,
     /// What the subscription's own line is for; `None` where there is no such line.

@@ -84,7 +84,8 @@ pub struct InvoiceObject {
     parent: Option<InvoiceParent>,
     billing_reason: Option<Text>,
     status: Option<Text>,
-    amount_paid: Minor,
+    /// Less than nothing where more goes back than is asked for.
+    total: i64,
     currency: Currency,
     /// Until 2025-03-31; then it is among `payments`, where those are told at all.
     payment_intent: Option<Reference>,
@@ -266,7 +267,7 @@ impl From<InvoiceObject> for Invoice {
             terms: terms.or(of_line.and_then(Metadata::terms)),
             reason,
             is_paid: invoice.status.is_some_and(|status| status.as_str() == "paid"),
-            paid: money(invoice.amount_paid, invoice.currency),
+            paid: Money { minor: invoice.total.max(0), currency: invoice.currency.into() },
             payment_intent: invoice.payment_intent.or_else(among_payments).map(Into::into),
             period,
             hosted_url: invoice.hosted_invoice_url.and_then(Link::into_address),
