@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{AppState, Error};
 use crate::{
     domain::{
-        AccountId, Act, Catalog, Command, IdempotencyKey, Receipt, Refusal, Subscribe, Subscription, Terms,
-        Unsubscribe,
+        Account, AccountId, Act, Catalog, Command, IdempotencyKey, Receipt, Refusal, Subscribe, Subscription,
+        Terms, Unsubscribe,
         catalog::{Plan, PlanKey},
     },
     problem::Problem,
@@ -61,6 +61,15 @@ fn on_terms(catalog: &Catalog, agreed: Terms) -> Subscribe {
         fallback: fallback.map(|plan| terms(catalog, plan)),
         is_trial: false,
     }
+}
+
+/// The same with a plan by its name. One that is gone from the catalog goes on, on the terms that the account agreed to last.
+pub fn subscribe_again(catalog: &Catalog, plan: &PlanKey, known: &Account) -> Option<Subscribe> {
+    if let Some(plan) = catalog.plan(plan.as_str()) {
+        return Some(subscribe(catalog, plan));
+    }
+    let agreed = known.subscription().and_then(|last| last.agreed(plan));
+    agreed.map(|agreed| on_terms(catalog, agreed.clone()))
 }
 
 /// To be on the plan on which accounts begin, where there is one.

@@ -201,7 +201,8 @@ impl Ledger {
         Ok(())
     }
 
-    async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> Result<Account, Error> {
+    /// The same as the transaction sees it.
+    pub async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> Result<Account, Error> {
         let found = store::find(conn, self.buckets.of(id), id).await?;
         let mut account = found.ok_or(Problem::UnknownAccount)?;
         account.settle(self.clock.now());

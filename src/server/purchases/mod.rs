@@ -60,7 +60,7 @@ async fn learn(
         About::Refund(refund) => facts::refund(state, conn, refund).await,
         About::Dispute(dispute) => facts::dispute(state, conn, at, dispute).await,
         About::Subscription(told) => subscribed::status(state, conn, at, told).await,
-        About::Invoice(invoice) => subscribed::invoice(state, conn, at, invoice).await,
+        About::Invoice(invoice) => subscribed::invoice(state, conn, invoice).await,
         About::Other => Ok(Applied::ignored("nothing follows from events of this kind")),
     }
 }

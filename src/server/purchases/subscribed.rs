@@ -13,11 +13,13 @@ use crate::{
     server::{
         AppState, Error,
         store::{
-            profiles, purchases, stripe_customers,
+            profiles,
+            purchases::{self, Item},
+            stripe_customers,
             stripe_subscriptions::{self as store, Applied as Told, End, PaidPeriod},
         },
         stripe::{Invoice, InvoiceReason, Subscribed, Subscription},
-        subscriptions::subscribe,
+        subscriptions::subscribe_again,
     },
 };
 
@@ -38,12 +40,7 @@ pub async fn status(
     settle(state, conn, &told.id).await
 }
 
-pub async fn invoice(
-    state: &AppState,
-    conn: &mut PgConnection,
-    told_at: DateTime<Utc>,
-    invoice: &Invoice,
-) -> Result<Applied, Error> {
+pub async fn invoice(state: &AppState, conn: &mut PgConnection, invoice: &Invoice) -> Result<Applied, Error> {
     let Some(subscription) = invoice.subscription.as_deref().filter(|_| invoice.is_paid) else {
         return Ok(Applied::ignored("it is of no subscription, or was not paid"));
     };
@@ -55,7 +52,7 @@ pub async fn invoice(
         if !is_as_agreed(state, conn, invoice, terms).await? {
             return Ok(Applied::ignored("what was paid is not what was agreed"));
         }
-        store::note_terms(conn, subscription, (terms.account, &terms.plan, terms.purchase), told_at).await?;
+        store::note_first_terms(conn, subscription, (terms.account, &terms.plan, terms.purchase)).await?;
     }
     let noted = store::Invoice {
         id: &invoice.id,
@@ -109,7 +106,7 @@ async fn is_as_agreed(
     };
     let Some(purchase) = purchases::find(conn, id).await? else { return Ok(true) };
     let (agreed, paid) = (purchase.price, &invoice.paid);
-    let has_trial = state.catalog().plan(terms.plan.as_str()).is_some_and(|plan| plan.trial_days.is_some());
+    let has_trial = matches!(purchase.item, Item::Plan { trial_days: Some(_), .. });
     let is_agreed = paid.currency == agreed.currency().as_str()
         && (paid.minor == agreed.minor() || (paid.minor == 0 && has_trial));
     if !is_agreed {
@@ -144,7 +141,13 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
             let is_told =
                 teller.told.until == Some(newest.end) && teller.told.plan.as_ref() == Some(&plan) && !goes_on;
             if !is_told {
+                let is_first = teller.told.until.is_none();
                 teller.subscribe(conn, &plan, &periods, newest).await?;
+                if is_first && store::has_another(conn, account, id, now).await? {
+                    let what =
+                        format!("{account} pays for another plan as well: end one of the two at Stripe");
+                    differ(state, conn, "two_plans", id, what).await?;
+                }
             }
         }
         if known.ends_with_period && teller.told.until.is_some() && teller.told.end.is_none() {
@@ -172,17 +175,13 @@ impl Teller<'_> {
         periods: &[PaidPeriod],
         newest: &PaidPeriod,
     ) -> Result<(), Error> {
-        let catalog = self.state.catalog();
-        let in_catalog = catalog.plan(plan.as_str());
-        let in_catalog = in_catalog.ok_or_else(|| Error::internal(format!("there is no plan {plan}")))?;
+        let known = self.state.ledger.account_in(conn, self.account).await?;
+        let wanted = subscribe_again(&self.state.catalog(), plan, &known)
+            .ok_or_else(|| Error::internal(format!("there is no plan {plan}")))?;
         let first = periods.iter().find(|period| period.is_first).unwrap_or(newest);
         // A trial is a first period that nothing was paid for; months are counted from its end.
         let anchor = if first.is_first && first.paid == 0 { first.end } else { first.start };
-        let act = Act::Subscribe(Subscribe {
-            anchor: Some(anchor),
-            paid_until: Some(newest.end),
-            ..subscribe(&catalog, in_catalog)
-        });
+        let act = Act::Subscribe(Subscribe { anchor: Some(anchor), paid_until: Some(newest.end), ..wanted });
         let key = if self.told.until == Some(newest.end) {
             self.next_key()
         } else {
@@ -194,7 +193,12 @@ impl Teller<'_> {
         Ok(())
     }
 
+    /// Ends what this subscription has paid for. Where a host has put the account on a plan since, that goes on.
     async fn unsubscribe(&mut self, conn: &mut PgConnection, at_once: bool) -> Result<(), Error> {
+        let known = self.state.ledger.account_in(conn, self.account).await?;
+        if known.current_subscription().is_none_or(|current| current.paid_until != self.told.until) {
+            return Ok(());
+        }
         let key = self.next_key();
         self.tell(conn, &key, Act::Unsubscribe(Unsubscribe { at_once })).await
     }

@@ -115,6 +115,30 @@ pub async fn note_terms(
     .map(drop)
 }
 
+/// Notes whose a subscription is, and of which plan, where nothing is known of that. An invoice tells only what was so when
+/// it was made, and may come late.
+pub async fn note_first_terms(
+    conn: &mut PgConnection,
+    id: &str,
+    (account, plan, purchase): (AccountId, &PlanKey, Option<Uuid>),
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update stripe_subscriptions
+         set account_id = $2,
+             plan = $3,
+             purchase = $4
+         where id = $1
+           and account_id is null",
+        id,
+        Uuid::from(account),
+        plan.as_str(),
+        purchase,
+    )
+    .execute(conn)
+    .await
+    .map(drop)
+}
+
 /// Notes how a subscription stands as of a moment. What was told later stays; an end is for good.
 pub async fn note_status(
     conn: &mut PgConnection,

@@ -4,8 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use scrip::{
-    domain::{AccountId, SubscriptionState, catalog::PlanKey},
-    server::stripe::{About, Event, Invoice, InvoiceReason, Subscribed, Subscription},
+    domain::{
+        AccountId, Act, Command, IdempotencyKey, Subscribe, SubscriptionState, catalog::PlanKey,
+        subscription::Next,
+    },
+    server::{
+        stripe::{About, Event, Invoice, InvoiceReason, Subscribed, Subscription},
+        subscriptions::{self, Wanted},
+    },
 };
 use sqlx::PgPool;
 
@@ -190,7 +196,56 @@ async fn the_end_of_an_old_subscription_does_not_end_the_one_that_took_its_place
     let old = Told::of_a_new_account(&shop).await;
     let new = Told { account: old.account, id: "sub_new".to_owned() };
     shop.tell_all(&[old.second(), new.second()]).await;
+    assert_eq!(shop.differences().await, ["two_plans"]);
     let delete = old.subscription(noon() + days(1), "pro", |told| told.ended_at = Some(noon()));
     shop.tell(&delete).await.unwrap();
     assert_eq!(new.end(&shop).await.1, Some(SubscriptionState::Active));
+}
+
+#[sqlx::test]
+async fn an_invoice_that_is_told_late_does_not_take_a_larger_plan_away(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let larger = told.subscription(noon() + days(3), "studio", |_| {});
+    let late = told.invoice(InvoiceReason::Other, noon() + days(5), noon() + days(30));
+    shop.tell_all(&[told.second(), larger, late]).await;
+    let account = shop.state.ledger.account(told.account).await.unwrap();
+    let current = account.current_subscription().unwrap();
+    assert_eq!((current.terms.plan.as_str(), &current.next), ("studio", &Next::Renew));
+}
+
+#[sqlx::test]
+async fn a_plan_that_is_gone_from_the_catalog_is_renewed_as_it_was_agreed_last(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let catalog = shop.state.catalog();
+    let mut agreed = Subscribe {
+        paid_until: Some(noon() + days(1)),
+        ..subscriptions::subscribe(&catalog, &catalog.plans[0])
+    };
+    agreed.terms.plan = PlanKey::try_from("gone".to_owned()).unwrap();
+    let key = IdempotencyKey::parse("k").unwrap();
+    let command = Command::new(told.account, key, Act::Subscribe(agreed));
+    shop.state.ledger.execute(command).await.unwrap().unwrap();
+    let mut renewed = told.second();
+    if let About::Invoice(invoice) = &mut renewed.about {
+        invoice.terms = told.terms("gone");
+    }
+    shop.tell(&renewed).await.unwrap();
+    let account = shop.state.ledger.account(told.account).await.unwrap();
+    let current = account.current_subscription().unwrap();
+    assert_eq!((current.terms.plan.as_str(), current.paid_until), ("gone", Some(noon() + days(30))));
+}
+
+#[sqlx::test]
+async fn the_end_of_a_subscription_does_not_end_a_plan_that_a_host_gave_since(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let told = Told::of_a_new_account(&shop).await;
+    shop.tell(&told.second()).await.unwrap();
+    let plan = PlanKey::try_from("studio".to_owned()).unwrap();
+    let given = Wanted { plan, anchor: None, paid_until: None, is_trial: false, key: None };
+    subscriptions::put(&shop.state, told.account, given).await.unwrap();
+    let delete = told.subscription(noon() + days(1), "pro", |told| told.ended_at = Some(noon()));
+    shop.tell(&delete).await.unwrap();
+    assert_eq!(told.end(&shop).await.1, Some(SubscriptionState::Active));
 }
