@@ -157,6 +157,8 @@ pub enum Problem {
     NotForSale,
     #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most_pending))]
     TooManyPurchases { most_pending: i64 },
+    #[error("This account pays for a plan already. Change that one, or end it first.")]
+    AlreadySubscribed,
     #[error(
         "Your card was declined, so nothing was changed. Choose another card under “Manage payment”, and try again."
     )]
@@ -284,6 +286,7 @@ impl Problem {
             | Self::ClawbackUnchanged { .. }
             | Self::TrialUsed
             | Self::TooManyPurchases { .. }
+            | Self::AlreadySubscribed
             | Self::OtherInterval
             | Self::NothingToReplay
             | Self::ReplayFailed

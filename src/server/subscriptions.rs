@@ -118,7 +118,7 @@ async fn begin_trial(
     let end = Some(state.clock.now() + TimeDelta::days(days.into()));
     let trial = Subscribe { anchor: end, paid_until: end, is_trial: true, ..subscribe(catalog, plan) };
     if !was_on_trial(state, account, plan).await? {
-        let key = IdempotencyKey::of_program(&format!("trial:{}", plan.key)).map_err(Error::internal)?;
+        let key = trial_key(plan)?;
         match carry_out(state, account, Some(key), Act::Subscribe(trial)).await {
             Ok(begun) if !begun.replayed => return Ok(begun),
             Ok(_) | Err(Error::Problem(Problem::TrialUsed | Problem::KeyReused)) => {}
@@ -128,6 +128,16 @@ async fn begin_trial(
     let current = find(state, account).await?;
     let is_on_it = !current.has_ended() && current.terms.plan == plan.key;
     if is_on_it { Ok(Left::now(state, current)) } else { Err(Problem::TrialUsed.into()) }
+}
+
+fn trial_key(plan: &Plan) -> Result<IdempotencyKey, Error> {
+    IdempotencyKey::of_program(&format!("trial:{}", plan.key)).map_err(Error::internal)
+}
+
+/// Whether it had this plan's trial.
+pub async fn had_trial(state: &AppState, account: AccountId, plan: &Plan) -> Result<bool, Error> {
+    let begun = state.ledger.answered(account, trial_key(plan)?).await?;
+    Ok(begun.is_some() || was_on_trial(state, account, plan).await?)
 }
 
 /// Whether it had this plan's trial when trials had keys that a host could choose as well. What a host did under such a

@@ -20,9 +20,10 @@ use crate::{
         portal::RETURN_URL_BYTES_MAX,
         store::{
             purchases::{self, Item, Purchase},
-            stripe_customers,
+            stripe_customers, stripe_subscriptions,
         },
         stripe::{self, About},
+        subscriptions::had_trial,
     },
     text::hexadecimal,
 };
@@ -65,6 +66,9 @@ pub async fn start(
     IdempotencyKey::parse(new.attempt).map_err(|_| Problem::IdempotencyKeyInvalid)?;
     if [new.success_url, new.cancel_url].iter().any(|url| url.len() > RETURN_URL_BYTES_MAX) {
         return Err(Problem::ReturnUrlRefused.into());
+    }
+    if let Wanted::Plan(_) = new.item {
+        make_way(state, till, account, new.attempt).await?;
     }
     let purchase = noted(state, account, &new).await?;
     if purchase.state != PurchaseState::Pending || purchase.url.is_some() {
@@ -134,8 +138,40 @@ fn open_session<'a>(state: &AppState, purchase: &'a Purchase) -> Option<&'a str>
     purchase.session.as_deref().filter(|_| is_open)
 }
 
+/// An account pays for one plan: its other pages for plans are closed, and where it pays for one already, or is about to,
+/// it can't begin another.
+async fn make_way(state: &AppState, till: &dyn Till, account: AccountId, attempt: &str) -> Result<(), Error> {
+    let mut conn = state.pool.acquire().await?;
+    let known = purchases::of_attempt(&mut conn, account, attempt).await?;
+    if known.is_some_and(|known| known.state != PurchaseState::Pending || known.url.is_some()) {
+        return Ok(());
+    }
+    let others = purchases::pending_plans(&mut conn, account, attempt).await?;
+    // Not kept from others while Stripe answers.
+    drop(conn);
+    for other in others {
+        let left = cancel(state, till, other).await?;
+        let is_with_bank = left.state == PurchaseState::Pending && left.session.is_some();
+        if is_with_bank || left.state == PurchaseState::Paid {
+            return Err(Problem::AlreadySubscribed.into());
+        }
+    }
+    let mut conn = state.pool.acquire().await?;
+    let pays = stripe_subscriptions::paid_by(&mut conn, account).await?.is_some()
+        || purchases::has_plan_to_come(&mut conn, account).await?;
+    if pays { Err(Problem::AlreadySubscribed.into()) } else { Ok(()) }
+}
+
 /// The purchase as it was agreed, now or when the attempt was first made.
 async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> Result<Purchase, Error> {
+    let catalog = state.catalog();
+    let had_trial = match new.item {
+        Wanted::Plan(key) => match catalog.plan(key) {
+            Some(plan) => had_trial(state, account, plan).await?,
+            None => false,
+        },
+        Wanted::Pack(_) => false,
+    };
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
     purchases::lock_starts(&mut transaction, account).await?;
@@ -147,7 +183,13 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     if purchases::count_pending(&mut transaction, state.stripe.mode(), account).await? >= PENDING_MAX {
         return Err(Problem::TooManyPurchases { most_pending: PENDING_MAX }.into());
     }
-    let (item, title, description, price) = new.item.agreed(&state.catalog())?;
+    let (mut item, title, description, price) = new.item.agreed(&catalog)?;
+    if let Item::Plan { trial_days, .. } = &mut item
+        && (had_trial || purchases::had_plan(&mut transaction, account).await?)
+    {
+        // A trial is for who begins.
+        *trial_days = None;
+    }
     let id = state.clock.new_id();
     let purchase = Purchase {
         id,

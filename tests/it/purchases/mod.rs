@@ -57,6 +57,7 @@ pub const CATALOG: &str = r#"
     currency = "usd"
     interval = "month"
     monthly_credits = 300
+    trial_days = 14
     [[packs]]
     key = "large"
     title = "A thousand credits"

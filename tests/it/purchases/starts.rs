@@ -3,19 +3,25 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use scrip::{
-    domain::{AccountId, PurchaseState, purchase::Mode},
+    domain::{AccountId, PurchaseState, catalog::PlanKey, purchase::Mode},
     problem::Problem,
     server::{
         Error,
         clock::Clock,
         jobs::pending::step,
         purchases::start::{self, NewPurchase, PENDING_MAX, Wanted},
-        store::{purchases::Purchase, stripe_customers},
+        store::{
+            purchases::{Item, Purchase},
+            stripe_customers,
+        },
+        stripe::{About, Invoice, InvoiceReason, Subscribed, Subscription},
+        subscriptions,
     },
 };
 use sqlx::PgPool;
 
-use super::{Shop, counter::Counter};
+use super::{Shop, counter::Counter, event, session_of, usd};
+use crate::support::noon;
 
 const LARGE: NewPurchase<'static> = NewPurchase {
     item: Wanted::Pack("large"),
@@ -27,6 +33,27 @@ const LARGE: NewPurchase<'static> = NewPurchase {
 
 async fn begin(shop: &Shop, till: &Counter, account: AccountId) -> Result<Purchase, Error> {
     start::start(&shop.state, till, account, LARGE).await
+}
+
+async fn subscribe(
+    shop: &Shop,
+    till: &Counter,
+    account: AccountId,
+    attempt: &str,
+) -> Result<Purchase, Error> {
+    let studio = NewPurchase { item: Wanted::Plan("studio"), attempt, ..LARGE };
+    start::start(&shop.state, till, account, studio).await
+}
+
+fn trial_days(purchase: &Purchase) -> Option<u16> {
+    match purchase.item {
+        Item::Plan { trial_days, .. } => trial_days,
+        Item::Pack { .. } => panic!("it is a pack"),
+    }
+}
+
+fn studio() -> PlanKey {
+    PlanKey::try_from("studio".to_owned()).unwrap()
 }
 
 fn problem(answer: Result<Purchase, Error>) -> Problem {
@@ -235,4 +262,65 @@ async fn stripe_is_asked_about_what_it_does_not_tell_of_with_growing_pauses(pool
     let asked = till.times_asked("checkout");
     step(&shop.state, &till, now + TimeDelta::days(9)).await.unwrap();
     assert_eq!(till.times_asked("checkout"), asked);
+}
+
+#[sqlx::test]
+async fn an_account_subscribes_once_at_a_time_and_has_one_trial(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let first = subscribe(&shop, &till, account, "first").await.unwrap();
+    let second = subscribe(&shop, &till, account, "second").await.unwrap();
+    assert_eq!(shop.purchase(first.id).await.state, PurchaseState::Expired, "its page is closed");
+    assert_eq!(trial_days(&second), Some(14), "nothing was begun yet");
+    till.pay(&second);
+    till.kept().sessions.get_mut(&session_of(second.id)).unwrap().subscription = Some("sub_1".to_owned());
+    // Once when the page is found to be paid, once when that is known and Stripe has not told of the subscription yet.
+    for attempt in ["third", "fourth"] {
+        let refused = subscribe(&shop, &till, account, attempt).await;
+        assert_eq!(problem(refused), Problem::AlreadySubscribed, "{attempt}");
+    }
+    let mut told = Subscription {
+        id: "sub_1".to_owned(),
+        terms: Some(Subscribed { account, plan: studio(), purchase: Some(second.id) }),
+        customer: None,
+        status: "trialing".to_owned(),
+        period_end: None,
+        ends_with_period: false,
+        ended_at: None,
+    };
+    shop.tell(&event("customer.subscription.created", About::Subscription(told.clone()))).await.unwrap();
+    assert_eq!(problem(subscribe(&shop, &till, account, "fourth").await), Problem::AlreadySubscribed);
+    let again = subscribe(&shop, &till, account, "second").await.unwrap();
+    assert_eq!(again.state, PurchaseState::Paid, "the same attempt is the same purchase");
+    told.ended_at = Some(noon());
+    shop.tell(&event("customer.subscription.deleted", About::Subscription(told))).await.unwrap();
+    let fifth = subscribe(&shop, &till, account, "fifth").await.unwrap();
+    assert_eq!(trial_days(&fifth), None, "it had its trial");
+
+    // What was agreed counts, and not that the catalog has a trial.
+    let invoice = Invoice {
+        id: "in_1".to_owned(),
+        subscription: Some("sub_2".to_owned()),
+        terms: Some(Subscribed { account, plan: studio(), purchase: Some(fifth.id) }),
+        reason: InvoiceReason::Create,
+        is_paid: true,
+        paid: usd(0),
+        payment_intent: None,
+        period: Some((noon(), noon() + TimeDelta::days(14))),
+        hosted_url: None,
+    };
+    let told = shop.tell(&event("invoice.paid", About::Invoice(invoice))).await.unwrap();
+    assert!(told.ignored.is_some());
+    assert_eq!(shop.differences().await, ["amount_differs"]);
+}
+
+#[sqlx::test]
+async fn who_had_a_plans_trial_from_a_host_pays_at_once(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let trial =
+        subscriptions::Wanted { plan: studio(), anchor: None, paid_until: None, is_trial: true, key: None };
+    subscriptions::put(&shop.state, account, trial).await.unwrap();
+    let bought = subscribe(&shop, &till, account, "first").await.unwrap();
+    assert_eq!(trial_days(&bought), None);
 }

@@ -12,7 +12,10 @@ use uuid::Uuid;
 pub use self::{
     listing::{Back, Named, money_back, named, page, pending_of},
     settling::{Told, ask_again, expire_unsent, id_of_payment, lock, note, settled, to_ask, without_grant},
-    starting::{count_pending, insert, lock_starts, note_session, of_attempt},
+    starting::{
+        count_pending, had_plan, has_plan_to_come, insert, lock_starts, note_session, of_attempt,
+        pending_plans,
+    },
 };
 use super::corrupt;
 use crate::domain::{

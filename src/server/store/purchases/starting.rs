@@ -103,6 +103,71 @@ pub async fn count_pending(conn: &mut PgConnection, mode: Mode, account: Account
     .await
 }
 
+/// Those of plans that nobody has paid, but for the one of this name.
+pub async fn pending_plans(
+    conn: &mut PgConnection,
+    account: AccountId,
+    attempt: &str,
+) -> sqlx::Result<Vec<Uuid>> {
+    sqlx::query_scalar!(
+        "select id
+         from purchases
+         where account_id = $1
+           and attempt <> $2
+           and plan is not null
+           and state = 'pending'
+         order by created_at, id",
+        Uuid::from(account),
+        attempt,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Whether a plan was paid whose subscription Stripe has not told of yet.
+pub async fn has_plan_to_come(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select
+               from purchases
+               where account_id = $1
+                 and plan is not null
+                 and paid_at is not null
+                 and subscription is not null
+                 and not exists (
+                     select
+                     from stripe_subscriptions
+                     where id = purchases.subscription
+                       and told_at is not null
+                 )
+           ) as "exists!""#,
+        Uuid::from(account),
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Whether a plan was ever paid, or begun with a trial.
+pub async fn had_plan(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+               select
+               from purchases
+               where account_id = $1
+                 and plan is not null
+                 and (paid_at is not null or subscription is not null)
+           )
+           or exists (
+               select
+               from stripe_subscriptions
+               where account_id = $1
+           ) as "exists!""#,
+        Uuid::from(account),
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// Notes where the buyer pays. What is noted already stays.
 pub async fn note_session(
     conn: &mut PgConnection,
