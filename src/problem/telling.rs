@@ -1,8 +1,78 @@
-//! Whom a problem is told, and whether it is worth asking again.
+//! Whom a problem is told, with which status, and whether it is worth asking again.
 
 use super::Problem;
 
 impl Problem {
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Malformed
+            | Self::UnknownCursor
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyInvalid => 400,
+            Self::SignedOut | Self::WrongCredentials | Self::KeyMissing | Self::KeyInvalid => 401,
+            Self::Insufficient { too_many_requests: false, .. } | Self::CardDeclined => 402,
+            Self::CrossSite | Self::ScopeMissing | Self::NotASandbox | Self::NotAnAdmin => 403,
+            Self::NotFound
+            | Self::UnknownAccount
+            | Self::UnknownCall
+            | Self::UnknownAction
+            | Self::UnknownHold
+            | Self::UnknownSpend
+            | Self::UnknownPlan
+            | Self::NotSubscribed
+            | Self::UnknownPack
+            | Self::UnknownPurchase
+            | Self::UnknownLot => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
+            Self::EmailTaken
+            | Self::SignsInHere
+            | Self::PriceChanged { .. }
+            | Self::OtherAccount
+            | Self::ClockBehind
+            | Self::TooManyHolds { .. }
+            | Self::HoldClosed
+            | Self::LotHeld
+            | Self::LotEmpty
+            | Self::ClawbackUnchanged { .. }
+            | Self::TrialUsed
+            | Self::TooManyPurchases { .. }
+            | Self::AlreadySubscribed
+            | Self::OtherInterval
+            | Self::NothingToReplay
+            | Self::ReplayFailed
+            | Self::HandledAlready
+            | Self::SubscriptionUnchanged => 409,
+            Self::LinkUsed => 410,
+            Self::TooLarge => 413,
+            Self::NotJson => 415,
+            Self::UnitsInvalid
+            | Self::UnitsNotTaken
+            | Self::Invalid
+            | Self::ReturnUrlRefused
+            | Self::EmailMalformed
+            | Self::PasswordLength
+            | Self::AmountInvalid
+            | Self::ReasonMissing
+            | Self::KeyReused
+            | Self::ExpiresTooEarly
+            | Self::RefundTooLarge { .. }
+            | Self::NoTrial
+            | Self::NothingToPay
+            | Self::NotForSale
+            | Self::NotRefundable
+            | Self::ClawbackTooLarge { .. }
+            | Self::TimeOutOfRange
+            | Self::BalanceTooLarge => 422,
+            Self::Insufficient { too_many_requests: true, .. }
+            | Self::TooManyAttempts { .. }
+            | Self::TooManyRequests { .. }
+            | Self::FairUse { .. } => 429,
+            Self::Internal { .. } => 500,
+            Self::Unavailable | Self::Overloaded | Self::Offline | Self::PaymentsUnavailable => 503,
+        }
+    }
+
     /// Whether the law has spoken, so that asking again needs another question. After anything else the same
     /// question, under the same key, may still be answered, or have been.
     pub const fn is_refusal(&self) -> bool {
