@@ -68,7 +68,7 @@ pub async fn start(
         return Err(Problem::ReturnUrlRefused.into());
     }
     if let Wanted::Plan(_) = new.item {
-        make_way(state, till, account, new.attempt).await?;
+        make_way(state, till, account, &new).await?;
     }
     let purchase = noted(state, account, &new).await?;
     if purchase.state != PurchaseState::Pending || purchase.url.is_some() {
@@ -140,13 +140,20 @@ fn open_session<'a>(state: &AppState, purchase: &'a Purchase) -> Option<&'a str>
 
 /// An account pays for one plan: its other pages for plans are closed, and where it pays for one already, or is about to,
 /// it can't begin another.
-async fn make_way(state: &AppState, till: &dyn Till, account: AccountId, attempt: &str) -> Result<(), Error> {
+async fn make_way(
+    state: &AppState,
+    till: &dyn Till,
+    account: AccountId,
+    new: &NewPurchase<'_>,
+) -> Result<(), Error> {
     let mut conn = state.pool.acquire().await?;
-    let known = purchases::of_attempt(&mut conn, account, attempt).await?;
-    if known.is_some_and(|known| known.state != PurchaseState::Pending || known.url.is_some()) {
-        return Ok(());
+    match purchases::of_attempt(&mut conn, account, new.attempt).await? {
+        Some(known) if known.state != PurchaseState::Pending || known.url.is_some() => return Ok(()),
+        Some(_) => {}
+        // What is not sold closes no page.
+        None => drop(new.item.agreed(&state.catalog())?),
     }
-    let others = purchases::pending_plans(&mut conn, account, attempt).await?;
+    let others = purchases::pending_plans(&mut conn, account, new.attempt).await?;
     // Not kept from others while Stripe answers.
     drop(conn);
     for other in others {
