@@ -61,6 +61,7 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
     let ids: HashSet<&str> = quoted(&page, " id=\"").into_iter().collect();
     let only_pages = [
         "amount_invalid",
+        "card_declined",
         "clawback_too_large",
         "clawback_unchanged",
         "email_malformed",
@@ -72,6 +73,7 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
         "nothing_to_replay",
         "offline",
         "other_account",
+        "other_interval",
         "password_length",
         "reason_missing",
         "replay_failed",
