@@ -146,14 +146,15 @@ async fn make_way(
     account: AccountId,
     new: &NewPurchase<'_>,
 ) -> Result<(), Error> {
+    let mode = state.stripe.mode();
     let mut conn = state.pool.acquire().await?;
-    match purchases::of_attempt(&mut conn, account, new.attempt).await? {
+    match purchases::of_attempt(&mut conn, mode, account, new.attempt).await? {
         Some(known) if known.state != PurchaseState::Pending || known.url.is_some() => return Ok(()),
         Some(_) => {}
         // What is not sold closes no page.
         None => drop(new.item.agreed(&state.catalog())?),
     }
-    let others = purchases::pending_plans(&mut conn, account, new.attempt).await?;
+    let others = purchases::pending_plans(&mut conn, mode, account, new.attempt).await?;
     // Not kept from others while Stripe answers.
     drop(conn);
     for other in others {
@@ -164,8 +165,8 @@ async fn make_way(
         }
     }
     let mut conn = state.pool.acquire().await?;
-    let pays = stripe_subscriptions::paid_by(&mut conn, account).await?.is_some()
-        || purchases::has_plan_to_come(&mut conn, account).await?;
+    let pays = stripe_subscriptions::paid_by(&mut conn, mode, account).await?.is_some()
+        || purchases::has_plan_to_come(&mut conn, mode, account).await?;
     if pays { Err(Problem::AlreadySubscribed.into()) } else { Ok(()) }
 }
 

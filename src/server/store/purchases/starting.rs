@@ -106,6 +106,7 @@ pub async fn count_pending(conn: &mut PgConnection, mode: Mode, account: Account
 /// Those of plans that nobody has paid, but for the one of this name.
 pub async fn pending_plans(
     conn: &mut PgConnection,
+    mode: Mode,
     account: AccountId,
     attempt: &str,
 ) -> sqlx::Result<Vec<Uuid>> {
@@ -113,11 +114,13 @@ pub async fn pending_plans(
         "select id
          from purchases
          where account_id = $1
-           and attempt <> $2
+           and mode = $2
+           and attempt <> $3
            and plan is not null
            and state = 'pending'
          order by created_at, id",
         Uuid::from(account),
+        mode.as_str(),
         attempt,
     )
     .fetch_all(conn)
@@ -125,12 +128,13 @@ pub async fn pending_plans(
 }
 
 /// Whether a plan was paid whose subscription Stripe has not told of yet.
-pub async fn has_plan_to_come(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<bool> {
+pub async fn has_plan_to_come(conn: &mut PgConnection, mode: Mode, account: AccountId) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (
                select
                from purchases
                where account_id = $1
+                 and mode = $2
                  and plan is not null
                  and paid_at is not null
                  and subscription is not null
@@ -142,6 +146,7 @@ pub async fn has_plan_to_come(conn: &mut PgConnection, account: AccountId) -> sq
                  )
            ) as "exists!""#,
         Uuid::from(account),
+        mode.as_str(),
     )
     .fetch_one(conn)
     .await
