@@ -201,6 +201,22 @@ export async function run(baseUrl: string, key: string): Promise<void> {
     same(ended.state, "ended");
   }
 
+  // A pack of the catalog, where it has one: sold by a payment page that nobody has paid on yet.
+  const [soldPack] = catalog.packs;
+  if (soldPack) {
+    const back = "http://localhost:8080/back";
+    const session: Schemas["CheckoutSession"] = done(
+      await scrip.POST("/api/v1/accounts/{account}/checkout-sessions", {
+        params: { ...params, header: once() },
+        body: { pack: soldPack.key, success_url: back, cancel_url: back },
+      }),
+    );
+    const sold: Schemas["Purchase"] = done(
+      await scrip.GET("/api/v1/purchases/{purchase}", { params: { path: { purchase: session.purchase } } }),
+    );
+    same(sold.state, "pending");
+  }
+
   // The user's balance as it changes: the first of the stream.
   const watch = new AbortController();
   const events = await scrip.GET("/api/v1/accounts/{account}/events", {
