@@ -39,4 +39,5 @@ console.log(JSON.stringify({
   // Of catalogs/video.toml, those with a fixed price.
   actions: ["upscale", "captions", "thumbnail"],
   plans: ["creator", "studio"],
+  packs: ["pack_50", "pack_250"],
 }));

@@ -46,6 +46,7 @@ def before_load_schema(context, document):
     for name in ["NewQuote", "NewSpend", "NewHold"]:
         schemas[name] = action_or_amount(schemas[name])
     schemas["NewSubscription"] = trial_or_dates(schemas["NewSubscription"])
+    schemas["NewCheckoutSession"] = pack_or_plan(schemas["NewCheckoutSession"])
 
 
 def teach(name, schema):
@@ -54,10 +55,10 @@ def teach(name, schema):
         schema["enum"] = THERE["accounts"]
     if name == "spend":
         schema["enum"] = THERE["spends"]
-    if name == "return_url":
+    if name in ("return_url", "success_url", "cancel_url"):
         schema["enum"] = ["http://localhost:8080/account", "http://127.0.0.1/?a=b#c"]
-    if name == "plan":
-        schema["enum"] = THERE["plans"]
+    if name in ("plan", "pack"):
+        schema["enum"] = THERE[name + "s"]
     if name == "action":
         # As the description has it, but mostly one that is there.
         schema["anyOf"] = [{"enum": THERE["actions"]}, {"pattern": "^[a-z]"}, {"type": "null"}]
@@ -85,6 +86,17 @@ def trial_or_dates(schema):
         return {**schema, "properties": properties, "required": [*schema["required"], *(["trial"] if is_trial else [])]}
 
     return {"oneOf": [with_(True, ["anchor", "paid_until"]), with_(False, [])]}
+
+
+def pack_or_plan(schema):
+    """A pack or a plan, not both."""
+    fields, nothing = schema["properties"], {"type": "null"}
+
+    def with_(name, without):
+        properties = {**fields, without: nothing, name: {"enum": THERE[name + "s"]}}
+        return {**schema, "properties": properties, "required": [*schema["required"], name]}
+
+    return {"oneOf": [with_("pack", "plan"), with_("plan", "pack")]}
 
 
 def whole(sent):
