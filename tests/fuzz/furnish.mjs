@@ -33,6 +33,9 @@ const spends = Array.from({ length: 100 }, (_, n) => ({
   amount: 1e9,
 }));
 const { outcomes } = await post("/spends/batch", { spends });
+const back = "http://localhost:8080/account";
+const page = { pack: "pack_50", success_url: back, cancel_url: back };
+const { purchase } = await post(`/accounts/${accounts[0]}/checkout-sessions`, page);
 console.log(JSON.stringify({
   accounts,
   spends: outcomes.map(({ entry }) => entry.id),
@@ -40,4 +43,5 @@ console.log(JSON.stringify({
   actions: ["upscale", "captions", "thumbnail"],
   plans: ["creator", "studio"],
   packs: ["pack_50", "pack_250"],
+  purchases: [purchase],
 }));

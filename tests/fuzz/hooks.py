@@ -57,7 +57,7 @@ def teach(name, schema):
         schema["enum"] = THERE["spends"]
     if name in ("return_url", "success_url", "cancel_url"):
         schema["enum"] = ["http://localhost:8080/account", "http://127.0.0.1/?a=b#c"]
-    if name in ("plan", "pack"):
+    if name in ("plan", "pack", "purchase"):
         schema["enum"] = THERE[name + "s"]
     if name == "action":
         # As the description has it, but mostly one that is there.
