@@ -2,40 +2,22 @@
 
 use leptos::prelude::*;
 
-use super::DateTime;
+use super::{Column, DateTime, Table};
 use crate::{
     text,
     views::{EntryView, KindView},
 };
 
-/// Roles as in `LotTable`, and for the same reason.
 #[component]
 pub fn EntryTable(entries: Vec<EntryView>) -> impl IntoView {
     view! {
-        <div class="card flush">
-            <table class="table history" role="table">
-                <caption>"Credits in and out " <span class="quiet">"· times in UTC"</span></caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th scope="col" role="columnheader">
-                            "When"
-                        </th>
-                        <th scope="col" role="columnheader">
-                            "What"
-                        </th>
-                        <th scope="col" role="columnheader" class="number">
-                            "Amount"
-                        </th>
-                        <th scope="col" role="columnheader" class="number">
-                            "Balance after"
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">
-                    {entries.into_iter().map(|entry| view! { <EntryRow entry /> }).collect_view()}
-                </tbody>
-            </table>
-        </div>
+        <Table
+            caption="Credits in and out" times=true
+            class="table history"
+            columns=[Column::Words("When"), Column::Words("What"), Column::Number("Amount"), Column::Number("Balance after")]
+        >
+            {entries.into_iter().map(|entry| view! { <EntryRow entry /> }).collect_view()}
+        </Table>
     }
 }
 

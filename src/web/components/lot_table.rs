@@ -2,36 +2,18 @@
 
 use leptos::{either::Either, prelude::*};
 
-use super::Date;
+use super::{Column, Date, Table};
 use crate::{domain::LotState, text, views::LotView};
 
-/// The roles are told again in attributes: on narrow screens the style sheet lays the rows out as blocks,
-/// and a browser then forgets that it is a table.
 #[component]
 pub fn LotTable(lots: Vec<LotView>) -> impl IntoView {
     view! {
-        <div class="card flush">
-            <table class="table" role="table">
-                <caption>"Where your credits come from, in the order in which they are spent"</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th scope="col" role="columnheader">
-                            "Source"
-                        </th>
-                        <th scope="col" role="columnheader" class="number">
-                            "Remaining"
-                        </th>
-                        <th scope="col" role="columnheader">
-                            "Expires"
-                        </th>
-                        <th scope="col" role="columnheader">
-                            "State"
-                        </th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{lots.into_iter().map(|lot| view! { <LotRow lot /> }).collect_view()}</tbody>
-            </table>
-        </div>
+        <Table
+            caption="Where your credits come from, in the order in which they are spent"
+            columns=[Column::Words("Source"), Column::Number("Remaining"), Column::Words("Expires"), Column::Words("State")]
+        >
+            {lots.into_iter().map(|lot| view! { <LotRow lot /> }).collect_view()}
+        </Table>
     }
 }
 

@@ -16,6 +16,7 @@ mod plan_card;
 mod price_list;
 mod sign_in_first;
 mod submit_button;
+mod table;
 mod time;
 
 pub use self::{
@@ -35,5 +36,6 @@ pub use self::{
     price_list::{ActionText, PackList, PlanList, PriceList},
     sign_in_first::SignInFirst,
     submit_button::SubmitButton,
+    table::{Column, Table},
     time::{Date, DateTime},
 };

@@ -3,12 +3,12 @@
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_query_map;
 
-use super::{AdminPage, Head, Older};
+use super::{AdminPage, Older};
 use crate::{
     views::{EventView, InboxView},
     web::{
         app::Acts,
-        components::{DateTime, Message, ProblemNotice, SubmitButton, loaded},
+        components::{Column, DateTime, Message, ProblemNotice, SubmitButton, Table, loaded},
         fns::inbox,
     },
 };
@@ -39,7 +39,7 @@ fn Events(inbox: InboxView) -> impl IntoView {
             </Message>
         })
     } else {
-        Either::Right(view! { <Table events /> })
+        Either::Right(view! { <Rows events /> })
     };
     view! {
         <div class="intro">
@@ -60,9 +60,9 @@ fn Events(inbox: InboxView) -> impl IntoView {
 }
 
 #[component]
-fn Table(events: Vec<EventView>) -> impl IntoView {
+fn Rows(events: Vec<EventView>) -> impl IntoView {
     let Acts { replay_event, .. } = expect_context();
-    let rows = events.into_iter().map(|event| {
+    let rows = events.into_iter().map(move |event| {
         let is_open = event.is_open();
         let words = event.state.clone();
         let EventView { id, kind, state, note, attempts, received } = event;
@@ -106,18 +106,11 @@ fn Table(events: Vec<EventView>) -> impl IntoView {
         }
     });
     view! {
-        <div class="card flush">
-            <table class="table" role="table">
-                <caption>"Newest first " <span class="quiet">"· times in UTC"</span></caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <Head words="Received" />
-                        <Head words="Event" />
-                        <Head words="Again" />
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <Table
+            caption="Newest first" times=true
+            columns=[Column::Words("Received"), Column::Words("Event"), Column::Words("Again")]
+        >
+            {rows.collect_view()}
+        </Table>
     }
 }

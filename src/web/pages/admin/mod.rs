@@ -52,13 +52,3 @@ fn Older(href: Option<String>) -> impl IntoView {
         }
     })
 }
-
-/// The word for what stands in a column, at its head.
-#[component]
-fn Head(words: &'static str, #[prop(optional)] number: bool) -> impl IntoView {
-    view! {
-        <th scope="col" role="columnheader" class:number=number>
-            {words}
-        </th>
-    }
-}

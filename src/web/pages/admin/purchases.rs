@@ -3,13 +3,13 @@
 use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_query_map;
 
-use super::{AdminPage, Head, Older};
+use super::{AdminPage, Older};
 use crate::{
     domain::PurchaseState,
     text,
     views::{PurchaseRowView, PurchasesView},
     web::{
-        components::{DateTime, Message, loaded},
+        components::{Column, DateTime, Message, Table, loaded},
         fns::admin_purchases,
     },
 };
@@ -86,19 +86,11 @@ fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
         }
     });
     view! {
-        <div class="card flush">
-            <table class="table" role="table">
-                <caption>"Newest first " <span class="quiet">"· times in UTC"</span></caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <Head words="Begun" />
-                        <Head words="What" />
-                        <Head words="Price" number=true />
-                        <Head words="Account" />
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">{rows.collect_view()}</tbody>
-            </table>
-        </div>
+        <Table
+            caption="Newest first" times=true
+            columns=[Column::Words("Begun"), Column::Words("What"), Column::Number("Price"), Column::Words("Account")]
+        >
+            {rows.collect_view()}
+        </Table>
     }
 }
