@@ -5,19 +5,15 @@ use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
 use scrip::{
-    domain::{
-        AccountId, Amount, Credits, Priority, PurchaseState,
-        catalog::{Currency, PackKey, Price},
-        purchase::Mode,
-    },
+    domain::AccountId,
     server::{
         auth::Credentials,
         clock::Clock,
-        purchases,
-        store::{
-            people::Role,
-            purchases::{self as store, Item, Purchase},
+        purchases::{
+            self,
+            start::{NewPurchase, PURCHASE, Wanted, start},
         },
+        store::{people::Role, purchases as store},
         stripe::{About, Charge, Checkout, Event, Money, Payment},
         subscriptions,
     },
@@ -25,7 +21,10 @@ use scrip::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{App, Browser, PASSWORD, field};
+use crate::{
+    purchases::{counter::Counter, session_of},
+    support::{App, Browser, PASSWORD, field},
+};
 
 /// Ten credits to begin with; two packs, three plans; an action that nobody can pay at first, and one that no pack covers.
 const CATALOG: &str = r#"
@@ -73,48 +72,20 @@ async fn closed(pool: PgPool) -> App {
 
 /// A purchase of the small pack that its buyer went to pay.
 async fn begun(app: &App, account: AccountId) -> Uuid {
-    let id = app.state.clock.new_id();
-    let back = format!("{}/buy/{id}?paid&return_to=/actions/film%3Funits%3D20", app.url);
-    let purchase = Purchase {
-        id,
-        account,
-        mode: Mode::Sandbox,
-        attempt: id.to_string(),
-        item: Item::Pack {
-            key: PackKey::try_from("small".to_owned()).unwrap(),
-            credits: Amount::try_from(50).unwrap(),
-            expires_days: None,
-            priority: Priority(10),
-        },
-        title: "Small pack".to_owned(),
-        description: String::new(),
-        price: Price::new(900, Currency::named("usd").unwrap()).unwrap(),
-        cancel_url: back.replace("?paid", "?canceled"),
-        success_url: back,
+    let small = NewPurchase {
+        item: Wanted::Pack("small"),
+        attempt: &app.state.clock.new_id().to_string(),
+        success_url: &format!("{}/buy/{PURCHASE}?paid&return_to=/actions/film%3Funits%3D20", app.url),
+        cancel_url: &format!("{}/buy/{PURCHASE}?canceled&return_to=/actions/film%3Funits%3D20", app.url),
         saves_card: false,
-        created_at: app.state.clock.now(),
-        session: None,
-        url: None,
-        payment_intent: None,
-        subscription: None,
-        paid: None,
-        failed_at: None,
-        expired_at: None,
-        state: PurchaseState::Pending,
-        lot: None,
-        clawed: Credits::ZERO,
-        commands: 0,
-        asked: 0,
     };
-    let mut conn = app.state.pool.acquire().await.unwrap();
-    assert!(store::insert(&mut conn, &purchase, app.state.clock.now()).await.unwrap());
-    id
+    start(&app.state, &Counter::default(), account, small).await.unwrap().id
 }
 
 /// Stripe tells of the purchase's payment page.
 async fn told(app: &App, id: Uuid, payment: Payment) {
     let checkout = Checkout {
-        id: format!("cs_{id}"),
+        id: session_of(id),
         purchase: Some(id),
         payment,
         total: Some(usd(900)),

@@ -16,7 +16,7 @@ use scrip::{
     },
 };
 
-use super::{payment_of, session_of, usd};
+use super::{customer_of, payment_of, session_of, usd};
 
 #[derive(Default)]
 pub struct Counter(Mutex<Kept>);
@@ -83,7 +83,7 @@ impl Till for Counter {
         key: &str,
     ) -> Result<String, Error> {
         drop(self.asked(format!("customer {key} {}", email.unwrap_or("unknown")))?);
-        Ok(format!("cus_{account}"))
+        Ok(customer_of(account))
     }
 
     async fn start_checkout(&self, purchase: &Purchase, customer: &str) -> Result<(String, String), Error> {

@@ -13,7 +13,7 @@ use scrip::server::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Shop, Started, money::refuse_once, payment_of, session_of};
+use super::{Shop, Started, customer_of, money::refuse_once, payment_of, session_of};
 use crate::support::App;
 
 const SECRET: &str = "whsec_test";
@@ -37,7 +37,7 @@ pub fn completed(id: &str, started: &Started) -> String {
             "payment_status": "paid",
             "amount_total": 1_000,
             "currency": "usd",
-            "customer": "cus_1",
+            "customer": customer_of(started.account),
             "payment_intent": payment_of(started.id),
             "metadata": { "scrip_account": started.account, "scrip_purchase": started.id },
         }),

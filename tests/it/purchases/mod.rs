@@ -1,6 +1,6 @@
 //! Purchases: what Stripe tells in, credits out. Without a network: events are made here.
 
-mod counter;
+pub mod counter;
 mod inbox;
 mod money;
 mod orders;
@@ -11,22 +11,22 @@ mod subscribed;
 
 use chrono::{DateTime, Utc};
 use scrip::{
-    domain::{
-        AccountId, Amount, Credits, Priority, PurchaseState,
-        catalog::{Currency, PackKey, Price},
-        purchase::Mode,
-    },
+    domain::{AccountId, PurchaseState},
     server::{
         AppState, Error,
         clock::Clock,
-        purchases::{self, Applied},
-        store::purchases::{self as store, Item, Purchase},
+        purchases::{
+            self, Applied,
+            start::{NewPurchase, Wanted, start},
+        },
+        store::purchases::{self as store, Purchase},
         stripe::{About, Charge, Checkout, Dispute, Event, Funds, Money, Payment, Refund, RefundState},
     },
 };
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use self::counter::Counter;
 use crate::support::{noon, state};
 
 /// A thousand credits for 10.00, and a plan.
@@ -103,42 +103,14 @@ impl Shop {
 
     pub async fn started(&self) -> Started {
         let account = self.account().await;
-        let id = self.state.clock.new_id();
-        let usd = Currency::named("usd").unwrap();
-        let purchase = Purchase {
-            id,
-            account,
-            mode: Mode::Sandbox,
-            attempt: "first".to_owned(),
-            item: Item::Pack {
-                key: PackKey::try_from("large".to_owned()).unwrap(),
-                credits: Amount::try_from(1_000).unwrap(),
-                expires_days: None,
-                priority: Priority(10),
-            },
-            title: "A thousand credits".to_owned(),
-            description: String::new(),
-            price: Price::new(1_000, usd).unwrap(),
-            success_url: "http://localhost/back".to_owned(),
-            cancel_url: "http://localhost/buy".to_owned(),
+        let large = NewPurchase {
+            item: Wanted::Pack("large"),
+            attempt: "first",
+            success_url: "http://localhost/back",
+            cancel_url: "http://localhost/buy",
             saves_card: false,
-            created_at: noon(),
-            session: None,
-            url: None,
-            payment_intent: None,
-            subscription: None,
-            paid: None,
-            failed_at: None,
-            expired_at: None,
-            state: PurchaseState::Pending,
-            lot: None,
-            clawed: Credits::ZERO,
-            commands: 0,
-            asked: 0,
         };
-        let mut conn = self.state.pool.acquire().await.unwrap();
-        assert!(store::insert(&mut conn, &purchase, noon()).await.unwrap());
-        store::note_session(&mut conn, id, &session_of(id), None).await.unwrap();
+        let Purchase { id, .. } = start(&self.state, &Counter::default(), account, large).await.unwrap();
         Started { account, id }
     }
 
@@ -186,6 +158,10 @@ impl Shop {
     }
 }
 
+pub fn customer_of(account: AccountId) -> String {
+    format!("cus_{account}")
+}
+
 pub fn session_of(purchase: Uuid) -> String {
     format!("cs_{}", purchase.simple())
 }
@@ -213,7 +189,7 @@ impl Started {
             purchase: Some(self.id),
             payment,
             total: Some(usd(1_000)),
-            customer: Some("cus_1".to_owned()),
+            customer: Some(customer_of(self.account)),
             payment_intent: (payment == Payment::Paid).then(|| payment_of(self.id)),
             subscription: None,
         }

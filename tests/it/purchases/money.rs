@@ -1,10 +1,9 @@
 //! What comes of a payment: credits once, as many as were paid for, and none for what was not agreed.
 
 use scrip::{
-    domain::{PurchaseState, purchase::Mode},
+    domain::PurchaseState,
     server::{
         Error,
-        store::stripe_customers,
         stripe::{About, Checkout, Event, Funds, Money, Payment, RefundState},
     },
 };
@@ -12,7 +11,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{End, Shop, Started, event, usd};
-use crate::support::{grant, noon, spend};
+use crate::support::{grant, spend};
 
 fn completed(checkout: Checkout) -> Event {
     event("checkout.session.completed", About::Checkout(checkout))
@@ -128,9 +127,6 @@ async fn an_amount_or_a_currency_that_differs_brings_nothing_and_is_told_to_admi
 async fn what_is_of_another_session_or_customer_brings_nothing(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let started = shop.started().await;
-    let mut conn = shop.state.pool.acquire().await.unwrap();
-    stripe_customers::keep(&mut conn, Mode::Sandbox, started.account, "cus_1", noon()).await.unwrap();
-    drop(conn);
     let session = started.session(Payment::Paid);
     let stranger = Checkout { customer: Some("cus_2".to_owned()), ..session.clone() };
     let second = Checkout { id: "cs_other".to_owned(), ..session };

@@ -20,7 +20,7 @@ use scrip::{
 };
 use sqlx::PgPool;
 
-use super::{Shop, counter::Counter, event, session_of, usd};
+use super::{Shop, counter::Counter, customer_of, event, session_of, usd};
 use crate::support::noon;
 
 const LARGE: NewPurchase<'static> = NewPurchase {
@@ -194,7 +194,7 @@ async fn whoever_comes_back_is_told_at_once_and_the_event_brings_nothing_more(po
     let started = super::Started { account, id: purchase.id };
     let mut event = started.paid();
     if let scrip::server::stripe::About::Checkout(session) = &mut event.about {
-        session.customer = Some(format!("cus_{account}"));
+        session.customer = Some(customer_of(account));
     }
     shop.tell(&event).await.unwrap();
     assert_eq!(shop.end(&started).await.balance, 1_000);
