@@ -21,6 +21,7 @@ use scrip::{
 };
 use sqlx::{PgPool, Row, raw_sql};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{
     cluster::Cluster,
@@ -61,7 +62,7 @@ pub struct Api {
 /// What was answered since the beginning.
 #[derive(Default)]
 pub struct Counts {
-    /// Spends with status 201.
+    /// Spends with status 201, and webhooks with status 200.
     pub done: AtomicU64,
     /// Status 503 or 429, with a time to come back at.
     pub turned_away: AtomicU64,
@@ -177,6 +178,37 @@ impl Api {
         self.is_right(&answer, answer.status == 200 && done == accounts.len())
     }
 
+    /// Notes that these purchases have begun, each of another account.
+    pub async fn begin_purchases(&self, purchases: &[Uuid], session_of: fn(&Uuid) -> String) {
+        let sessions: Vec<String> = purchases.iter().map(session_of).collect();
+        let accounts = purchases.iter().zip(self.accounts.iter().cycle());
+        let accounts: Vec<Uuid> = accounts.map(|(_, account)| Uuid::from(*account)).collect();
+        let begin = sqlx::query!(
+            "insert into purchases (id, account_id, mode, attempt, pack, title, description, credits, priority, price,
+                    currency, success_url, cancel_url, saves_card, created_at, session)
+             select id, account_id, 'sandbox', id::text, 'large', 'A thousand credits', '', 1000, 10, 1200,
+                    'usd', '', '', false, now(), session
+             from unnest($1::uuid[], $2::uuid[], $3::text[]) as new (id, account_id, session)",
+            purchases,
+            &accounts,
+            &sessions,
+        );
+        begin.execute(&self.pool).await.expect("purchases");
+    }
+
+    /// What Stripe sends.
+    pub fn delivery(&self, signature: &str, event: &str) -> Vec<u8> {
+        self.post("/webhooks/stripe", &format!("Stripe-Signature: {signature}\r\n"), event)
+    }
+
+    /// Delivers once; what is answered was kept, and confirmed as an entry in the end.
+    pub async fn deliver(&self, delivery: &[u8]) -> bool {
+        let Some(answer) = self.ask(delivery).await else { return false };
+        let is_done = answer.status == 200;
+        self.counts.done.fetch_add(u64::from(is_done), Ordering::Relaxed);
+        self.is_right(&answer, is_done)
+    }
+
     pub async fn balance(&self, account: AccountId) -> bool {
         let request = format!("GET /api/v1/accounts/{account}/balance {}\r\n", self.headers);
         let Some(answer) = self.ask(request.as_bytes()).await else { return false };
@@ -188,10 +220,11 @@ impl Api {
         self.post("/api/v1/spends", &key, &format!(r#"{{"account":"{account}","action":"thumbnail"}}"#))
     }
 
-    fn post(&self, path: &str, key: &str, body: &str) -> Vec<u8> {
+    /// `more`: headers of its own.
+    fn post(&self, path: &str, more: &str, body: &str) -> Vec<u8> {
         let (headers, length) = (&self.headers, body.len());
         let kind = "Content-Type: application/json";
-        format!("POST {path} {headers}{key}{kind}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
+        format!("POST {path} {headers}{more}{kind}\r\nContent-Length: {length}\r\n\r\n{body}").into_bytes()
     }
 
     async fn ask(&self, request: &[u8]) -> Option<Answer> {

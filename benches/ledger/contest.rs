@@ -195,7 +195,9 @@ impl Contest<'_> {
             | Measure::HttpHalfOfPeak
             | Measure::HttpBalances
             | Measure::HttpThrice
-            | Measure::HttpFlood => hosts::measure(&self.api, measure, plan, book).await,
+            | Measure::HttpFlood
+            | Measure::Webhooks
+            | Measure::WebhooksHalfOfPeak => hosts::measure(&self.api, measure, plan, book).await,
         })
     }
 

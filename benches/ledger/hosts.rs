@@ -13,6 +13,7 @@ use crate::{
     load::{closed, open},
     measure::{MANY, Measure},
     plan::Plan,
+    webhooks,
 };
 
 /// How many balances are asked for in a second, beside the spends.
@@ -28,6 +29,8 @@ pub async fn measure(api: &Arc<Api>, measure: Measure, plan: &Plan, book: &Book)
         Measure::HttpBalances => half_of_peak(api, plan, book).await.1,
         Measure::HttpThrice => thrice(api, plan, book).await,
         Measure::HttpFlood => flood(api, plan, book).await,
+        Measure::Webhooks => webhooks::all(api, plan).await,
+        Measure::WebhooksHalfOfPeak => webhooks::half_of_peak(api, plan, book).await,
         Measure::Http(connections) => spends(api, connections, plan).await,
         _ => unreachable!("the others are not measured over HTTP"),
     };

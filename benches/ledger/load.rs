@@ -4,7 +4,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -30,19 +30,15 @@ where
         let (ask, counts, over) = (ask.clone(), counts.clone(), over.clone());
         tasks.spawn(async move {
             let mut rng = SmallRng::seed_from_u64(caller as u64);
-            let (mut waits, mut refused) = (histogram(), 0_u64);
+            let mut waits = Waits::default();
             while !over.load(Ordering::Relaxed) {
                 let since = Instant::now();
                 let is_done = ask(SmallRng::from_rng(&mut rng)).await;
                 if counts.load(Ordering::Relaxed) {
-                    if is_done {
-                        waits.saturating_record(micros(since.elapsed()));
-                    } else {
-                        refused += 1;
-                    }
+                    waits.note(is_done, since.elapsed());
                 }
             }
-            (waits, refused)
+            waits
         });
     }
     tokio::time::sleep(plan.lead).await;
@@ -53,13 +49,34 @@ where
     counts.store(false, Ordering::Relaxed);
     let took = since.elapsed();
     over.store(true, Ordering::Relaxed);
-    let (mut waits, mut refused) = (histogram(), 0);
-    while let Some(caller) = tasks.join_next().await {
-        let (its_waits, its_refused) = caller.expect("a caller does not panic");
-        waits.add(its_waits).expect("histograms of one shape");
-        refused += its_refused;
+    Waits::of_all(tasks).await.sample(took)
+}
+
+/// As many callers, until `count` were asked for in all; every one of them counts.
+pub async fn closed_until_done<F, A>(callers: usize, count: usize, ask: A) -> Sample
+where
+    F: Future<Output = bool> + Send,
+    A: Fn(SmallRng) -> F + Send + Sync + 'static,
+{
+    let (ask, left) = (Arc::new(ask), Arc::new(AtomicUsize::new(count)));
+    let since = Instant::now();
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (ask, left) = (ask.clone(), left.clone());
+        tasks.spawn(async move {
+            let mut rng = SmallRng::seed_from_u64(caller as u64);
+            let mut waits = Waits::default();
+            let one_less = |left: usize| left.checked_sub(1);
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+                let since = Instant::now();
+                let is_done = ask(SmallRng::from_rng(&mut rng)).await;
+                waits.note(is_done, since.elapsed());
+            }
+            waits
+        });
     }
-    sample(&waits, took, refused)
+    let waits = Waits::of_all(tasks).await;
+    waits.sample(since.elapsed())
 }
 
 /// Callers that come at `rate` a second whether or not the earlier ones are answered, and leave then. Waits
@@ -94,36 +111,60 @@ where
         }
     }
     let lasted = start.elapsed().saturating_sub(lead);
-    let (mut waits, mut refused) = (histogram(), 0);
+    let mut waits = Waits::default();
     while let Some(answered) = callers.join_next().await {
         let (is_done, due, at) = answered.expect("a caller does not panic");
-        if due - start < lead {
-            continue;
+        if due - start >= lead {
+            waits.note(is_done, at - due);
         }
+    }
+    waits.sample(lasted)
+}
+
+/// How long callers waited until what they asked for was done, and how many were refused it.
+struct Waits {
+    done: Histogram<u64>,
+    refused: u64,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        let done = Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds of a histogram");
+        Self { done, refused: 0 }
+    }
+}
+
+impl Waits {
+    fn note(&mut self, is_done: bool, wait: Duration) {
         if is_done {
-            waits.saturating_record(micros(at - due));
+            self.done.saturating_record(micros(wait));
         } else {
-            refused += 1;
+            self.refused += 1;
         }
     }
-    sample(&waits, lasted, refused)
-}
 
-fn sample(waits: &Histogram<u64>, took: Duration, refused: u64) -> Sample {
-    let wait = |quantile| Some(waits.value_at_quantile(quantile) as f64 / 1_000.0);
-    Sample {
-        rate: waits.len() as f64 / took.as_secs_f64(),
-        p50: wait(0.5),
-        p99: wait(0.99),
-        p999: wait(0.999),
-        refused,
-        excess: None,
-        others: None,
+    async fn of_all(mut callers: JoinSet<Self>) -> Self {
+        let mut all = Self::default();
+        while let Some(caller) = callers.join_next().await {
+            let Self { done, refused } = caller.expect("a caller does not panic");
+            all.done.add(done).expect("histograms of one shape");
+            all.refused += refused;
+        }
+        all
     }
-}
 
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds of a histogram")
+    fn sample(&self, took: Duration) -> Sample {
+        let wait = |quantile| Some(self.done.value_at_quantile(quantile) as f64 / 1_000.0);
+        Sample {
+            rate: self.done.len() as f64 / took.as_secs_f64(),
+            p50: wait(0.5),
+            p99: wait(0.99),
+            p999: wait(0.999),
+            refused: self.refused,
+            excess: None,
+            others: None,
+        }
+    }
 }
 
 fn micros(time: Duration) -> u64 {

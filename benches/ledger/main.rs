@@ -20,6 +20,7 @@ mod renewals;
 mod report;
 mod server;
 mod verification;
+mod webhooks;
 mod yardsticks;
 
 use std::{sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! Everything that is measured once in every round, by name.
 
-use crate::api::BATCH;
+use crate::{api::BATCH, webhooks::CONNECTIONS};
 
 /// How many callers there are where nothing else is said.
 pub const MANY: usize = 1_024;
@@ -35,9 +35,12 @@ pub enum Measure {
     HttpBalances,
     HttpThrice,
     HttpFlood,
+    /// Deliveries of Stripe's.
+    Webhooks,
+    WebhooksHalfOfPeak,
 }
 
-pub const MEASURES: [Measure; 34] = [
+pub const MEASURES: [Measure; 36] = [
     Measure::Tpcb,
     Measure::NaiveUniform,
     Measure::NaiveHot,
@@ -72,6 +75,8 @@ pub const MEASURES: [Measure; 34] = [
     Measure::HttpBalances,
     Measure::HttpThrice,
     Measure::HttpFlood,
+    Measure::Webhooks,
+    Measure::WebhooksHalfOfPeak,
 ];
 
 impl Measure {
@@ -108,6 +113,8 @@ impl Measure {
             Self::HttpBalances => "GET /balance beside that".to_owned(),
             Self::HttpThrice => "POST /spends, 3 × the connections of its peak".to_owned(),
             Self::HttpFlood => "POST /spends, 3 × its peak rate".to_owned(),
+            Self::Webhooks => format!("webhooks of purchases, {CONNECTIONS} connections"),
+            Self::WebhooksHalfOfPeak => "webhooks of purchases, at half of that rate".to_owned(),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Plan {
     pub lots_spent: usize,
     /// How many accounts are renewed at the same instant.
     pub renewed_accounts: usize,
+    /// How many deliveries of Stripe's are taken in.
+    pub webhooks: usize,
 }
 
 /// How many lots the accounts have that are spent from.
@@ -55,6 +57,7 @@ impl Plan {
             lots_live: 1_000,
             lots_spent: 10_000,
             renewed_accounts: 100_000,
+            webhooks: 10_000,
         }
     }
 
@@ -74,6 +77,7 @@ impl Plan {
             lots_live: 100,
             lots_spent: 500,
             renewed_accounts: 10_000,
+            webhooks: 1_000,
         }
     }
 }

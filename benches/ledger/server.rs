@@ -7,6 +7,8 @@ use tokio::{
     process::{Child, ChildStdout, Command},
 };
 
+use crate::webhooks::SECRET;
+
 /// What is said beside the answers; the document names it.
 pub const LOG: &str = "warn";
 
@@ -26,6 +28,8 @@ impl Server {
             .env("DATABASE_URL", database_url)
             .env("LEPTOS_SITE_ADDR", "127.0.0.1:0")
             .env("RUST_LOG", LOG)
+            .env("STRIPE_WEBHOOK_SECRET", SECRET)
+            .env_remove("STRIPE_SECRET_KEY")
             .env_remove("SCRIP_BASE_URL")
             .env_remove("SCRIP_CATALOG")
             .stdin(Stdio::null())

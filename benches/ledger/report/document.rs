@@ -10,6 +10,7 @@ use crate::{
     plan::LOTS,
     renewals::RATE,
     server::LOG,
+    webhooks::CONNECTIONS,
 };
 
 use super::{
@@ -187,6 +188,10 @@ fn method(results: &Results) -> String {
          - Renewals: the subscriptions of {renewed} accounts fall due at the same instant, and the job that settles what \
            fell due renews all of them, while {steady:.0} spends a second come for any of these accounts (which renew \
            some of them on their way); before that, the same spends alone.\n\
+         - Webhooks: {deliveries} deliveries from {wires} connections to the same server, each of another purchase that was \
+           paid, with the body that Stripe sends, and signed; then at half of that rate for as long as the others. \
+           A delivery is answered when it is kept and its credits are there. After each measurement the ledger has an \
+           entry for each.\n\
          - The verification is `scrip verify` of the old ledger, in a process of its own.\n",
         wal = number(plan.warm_wal_mb),
         lasts = plan.lasts.as_secs_f64(),
@@ -206,5 +211,7 @@ fn method(results: &Results) -> String {
         spent = number(plan.lots_spent),
         renewed = number(plan.renewed_accounts),
         steady = RATE,
+        deliveries = number(plan.webhooks),
+        wires = CONNECTIONS,
     )
 }

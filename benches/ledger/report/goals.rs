@@ -99,6 +99,12 @@ fn http_goals(book: &Book) -> Vec<Goal> {
         ),
         goal("3 × the rate of the peak, spends to the peak", AtLeast(0.9), "×", to_peak(Measure::HttpFlood)),
         goal("of these, most without an answer", AtMost(0.0), "", lost.into_iter().flatten().collect()),
+        goal(
+            "p99 of webhooks at half of their peak",
+            AtMost(50.0),
+            "ms",
+            book.series(Measure::WebhooksHalfOfPeak, |sample| sample.p99),
+        ),
     ]
 }
 
