@@ -78,12 +78,17 @@
 //!     what its refunds add up to and what its charge tells of refunds, without those that failed, and what disputes took
 //!     and have not returned. So neither the order in which it becomes known matters, nor how often it is told.
 //!
+//! 19. **A top-up is bought for who asked for it, and with measure.** Where less is available than the holder's threshold,
+//!     the pack that they chose is bought once. No attempt begins while another is under way, or within an hour of the
+//!     last; none that would bring a calendar month's (UTC) above the holder's limit; and none after two in a row that did
+//!     not come through, until the holder turns it on again. Unlimited use needs none.
+//!
 //! # Reading order
 //!
 //! [`credits`] and [`id`] are the vocabulary. A [`Command`] meets an [`Account`] in [`decide`], which answers
 //! with an [`Entry`] or a [`Refusal`]. [`replay`] keeps the books a second time, to check them. [`catalog`]
 //! says what actions cost and what is sold, [`purchase`] what becomes of what was bought; [`level`] says when little is
-//! left, [`warning`] when to tell.
+//! left, [`warning`] when to tell, [`top_up`] when to buy more.
 
 pub mod account;
 pub mod calendar;
@@ -107,6 +112,7 @@ pub mod replay;
 pub mod subscription;
 #[cfg(test)]
 mod testing;
+pub mod top_up;
 pub mod usage;
 pub mod warning;
 
@@ -128,5 +134,6 @@ pub use lot::{Lot, LotState, Priority, Source};
 pub use purchase::PurchaseState;
 pub use replay::{Replay, Used, Violation};
 pub use subscription::{Period, Subscription, SubscriptionState, Terms};
+pub use top_up::TopUp;
 pub use usage::{Tally, Usage};
 pub use warning::Warning;
