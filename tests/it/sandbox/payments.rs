@@ -181,6 +181,31 @@ async fn refunds_add_up_to_what_was_paid_and_no_more(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_card_may_pay_while_its_holder_is_there_and_decline_once_it_is_kept(pool: PgPool) {
+    let place = Place::start(pool).await;
+    for later in ["0341", "3184"] {
+        let customer = place.customer().await;
+        let session =
+            place.session(&customer, &[("payment_intent_data[setup_future_usage]", "off_session")]).await;
+        place.pay(&session, if later == "3184" { "confirmed" } else { later }).await;
+        assert_eq!(place.told(4).await, PAID, "{later}");
+        let kept = place.get(&format!("customers/{customer}/payment_methods")).await;
+        let form = [
+            ("amount", "1200"),
+            ("currency", "eur"),
+            ("customer", customer.as_str()),
+            ("payment_method", kept["data"][0]["id"].as_str().unwrap()),
+            ("payment_method_types[0]", "card"),
+            ("off_session", "true"),
+            ("confirm", "true"),
+        ];
+        assert_eq!(place.refused(Method::POST, "payment_intents", &form).await.0, 402, "{later}");
+        let declined = ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"];
+        assert_eq!(place.told(3).await, declined, "{later}");
+    }
+}
+
+#[sqlx::test]
 async fn a_saved_card_pays_off_session_until_it_declines(pool: PgPool) {
     let place = Place::start(pool).await;
     let customer = place.customer().await;

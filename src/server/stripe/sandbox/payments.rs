@@ -14,7 +14,7 @@ pub const PAYS: &str = "4242";
 pub const DECLINES: &str = "0002";
 /// A card that wants a second step from its holder, each time.
 pub const ASKS: &str = "3184";
-/// A card that can be kept, and declines from then on.
+/// A card that pays while its holder is there, and declines once it is kept.
 pub const DECLINES_LATER: &str = "0341";
 /// A bank account that pays, days later.
 pub const DEBIT: &str = "6789";
@@ -133,8 +133,8 @@ pub async fn confirm(
     is_holder_there: bool,
 ) -> Result<Outcome, Refused> {
     let outcome = match last4(method) {
-        DECLINES | DECLINES_LATER => Outcome::Declined,
-        ASKS if !is_holder_there => Outcome::Declined,
+        DECLINES => Outcome::Declined,
+        ASKS | DECLINES_LATER if !is_holder_there => Outcome::Declined,
         DEBIT | DEBIT_FAILS => Outcome::Processing,
         _ => Outcome::Paid,
     };

@@ -13,7 +13,7 @@ use super::{
     super::{
         checkout::{self, SESSION_ID},
         deliver,
-        payments::{ASKS, DEBIT, DEBIT_FAILS, DECLINES, Outcome, PAYS},
+        payments::{ASKS, DEBIT, DEBIT_FAILS, DECLINES, DECLINES_LATER, Outcome, PAYS},
         refused::Refused,
         step::{Step, number, text},
     },
@@ -69,7 +69,7 @@ pub async fn choose(
         ASKS if session["status"] == "open" => return Ok(here("asks")),
         CONFIRMED => ASKS,
         REFUSED => DECLINES,
-        known @ (PAYS | DECLINES) => known,
+        known @ (PAYS | DECLINES | DECLINES_LATER) => known,
         late @ (DEBIT | DEBIT_FAILS) if is_once => late,
         _ => return Err(Refused::state(None, "There is no such way to pay.")),
     };
@@ -114,6 +114,7 @@ fn open(session: &Value, bought: &Value, is_declined: bool) -> AnyView {
             {choice(PAYS, "Pay with a card that works", "4242 4242 4242 4242", true)}
             {choice(DECLINES, "Pay with a card that is declined", "4000 0000 0000 0002", false)}
             {choice(ASKS, "Pay with a card that asks its holder", "4000 0027 6000 3184", false)}
+            {choice(DECLINES_LATER, "Pay with a card that declines later", "4000 0000 0000 0341: once it is kept", false)}
             {late}
         </form>
         {back(session)}
