@@ -165,6 +165,10 @@ pub enum Problem {
     CardDeclined,
     #[error("Your plan is billed by another interval. End it first, then subscribe to this one.")]
     OtherInterval,
+    #[error("The limit is below what the pack costs, so that it would never be bought.")]
+    LimitTooLow,
+    #[error("This was changed meanwhile, perhaps in another window. Look at it as it is now, and try again.")]
+    ChangedMeanwhile,
     #[error("Of this purchase, that amount can’t be refunded.")]
     NotRefundable,
     #[error(

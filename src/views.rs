@@ -6,6 +6,7 @@ mod history;
 mod offer;
 mod purchase;
 mod subscription;
+mod top_up;
 mod warning;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +21,7 @@ pub use self::{
     offer::{ActionView, OfferView, PackView, PlanView},
     purchase::{PendingView, PlanStepView, PurchaseView, ReliefView, ShopView, StageView},
     subscription::SubscriptionView,
+    top_up::{TopUpStateView, TopUpView},
     warning::WarningView,
 };
 use crate::{

@@ -42,6 +42,7 @@ impl Problem {
             | Self::NothingToReplay
             | Self::ReplayFailed
             | Self::HandledAlready
+            | Self::ChangedMeanwhile
             | Self::SubscriptionUnchanged => 409,
             Self::LinkUsed => 410,
             Self::TooLarge => 413,
@@ -53,6 +54,7 @@ impl Problem {
             | Self::EmailMalformed
             | Self::PasswordLength
             | Self::AmountInvalid
+            | Self::LimitTooLow
             | Self::ReasonMissing
             | Self::KeyReused
             | Self::ExpiresTooEarly
@@ -110,6 +112,9 @@ impl Problem {
                 // No call changes what is paid through Stripe.
                 | Self::CardDeclined
                 | Self::OtherInterval
+                // No call sets a top-up.
+                | Self::LimitTooLow
+                | Self::ChangedMeanwhile
                 // No call refunds money; pages of admins do, and tell these.
                 | Self::NotRefundable
                 | Self::AmountInvalid

@@ -18,12 +18,14 @@ pub mod ledger;
 pub mod notify;
 pub mod portal;
 pub mod purchases;
+pub mod settings;
 pub mod spending;
 pub mod state;
 pub mod store;
 pub mod stripe;
 pub mod subscriptions;
 pub mod test_clock;
+pub mod top_ups;
 pub mod warnings;
 
 pub use error::Error;

@@ -18,6 +18,7 @@ use super::{
         ledger::Bucket,
         warnings::{self as store, Soon},
     },
+    top_ups,
 };
 use crate::domain::{
     Account, AccountId, Warning,
@@ -230,6 +231,7 @@ async fn look(state: &AppState, bucket: Bucket, accounts: &[AccountId]) -> Resul
         }
         Err(error) => return Err(error),
     };
+    top_ups::hint(state, &found).await?;
     let mut conn = state.pool.acquire().await?;
     let standing = store::standing(&mut conn, bucket, accounts, now).await?;
     drop(conn);

@@ -62,11 +62,13 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
     let only_pages = [
         "amount_invalid",
         "card_declined",
+        "changed_meanwhile",
         "clawback_too_large",
         "clawback_unchanged",
         "email_malformed",
         "email_taken",
         "handled_already",
+        "limit_too_low",
         "link_used",
         "not_found",
         "not_refundable",

@@ -53,6 +53,15 @@ impl Price {
         Self::new(minor, currency)
     }
 
+    /// As people type it in: with all decimals or without any, and blanks around.
+    pub fn typed(text: &str, currency: Currency) -> Result<Self, NotAPrice> {
+        let text = text.trim();
+        if currency.decimals == 0 || text.contains('.') {
+            return Self::parse(text, currency);
+        }
+        Self::parse(&format!("{text}.{}", "0".repeat(currency.decimals)), currency)
+    }
+
     /// In the currency's smallest unit.
     pub const fn minor(self) -> i64 {
         self.minor
@@ -139,6 +148,16 @@ mod tests {
             ("", "jpy"),
             ("0", "jpy"),
         ] {
+            assert_eq!(minor(text, code), None, "{text} {code}");
+        }
+    }
+
+    #[test]
+    fn a_price_that_is_typed_in_may_leave_its_decimals_out() {
+        let minor = |text: &str, code: &str| Price::typed(text, currency(code)).ok().map(Price::minor);
+        assert_eq!([minor(" 12 ", "usd"), minor("12.50", "usd")], [Some(1_200), Some(1_250)]);
+        assert_eq!(minor("1200", "jpy"), Some(1_200));
+        for (text, code) in [("12.5", "usd"), ("", "usd"), ("-1", "usd"), ("1 2", "usd"), ("12.00", "jpy")] {
             assert_eq!(minor(text, code), None, "{text} {code}");
         }
     }

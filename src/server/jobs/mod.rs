@@ -14,6 +14,7 @@ mod record;
 mod sandbox;
 mod schedule;
 mod settle;
+mod top_up;
 mod warn;
 
 use std::{error::Error as StdError, time::Duration};
@@ -34,6 +35,7 @@ pub use self::{
     sandbox::Sandbox,
     schedule::Schedule,
     settle::{Settle, settle_all},
+    top_up::TopUp,
     warn::Warn,
 };
 use super::{AppState, Error, store::job_lock::JobLock};
@@ -68,6 +70,7 @@ pub fn all() -> Vec<Box<dyn Job>> {
     vec![
         Box::new(Settle::default()),
         Box::new(Warn::default()),
+        Box::new(TopUp),
         Box::new(Inbox),
         Box::new(Pending),
         Box::new(Reconcile::default()),

@@ -50,10 +50,12 @@ pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Resu
     for purchase in due {
         // Before it is asked: one whose question fails is not the next one's trouble.
         purchases::ask_again(&state.pool, purchase.id, next_question(&purchase, now)).await?;
-        let asked = match purchase.session {
-            Some(_) => start::ask(state, till, &purchase).await,
-            None if now - purchase.created_at < PAGES_ARE_OPEN => continue,
-            None => give_up_unsent(state, &purchase).await,
+        let asked = if purchase.session.is_some() || purchase.is_automatic {
+            start::ask(state, till, &purchase).await
+        } else if now - purchase.created_at < PAGES_ARE_OPEN {
+            continue;
+        } else {
+            give_up_unsent(state, &purchase).await
         };
         match asked {
             Ok(()) => done.things += 1,

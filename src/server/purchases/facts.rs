@@ -15,7 +15,7 @@ use crate::server::{
         purchases::{self, Paid, Purchase, Told},
         refunds_asked, stripe_customers,
     },
-    stripe::{Charge, Checkout, Dispute, Funds, Payment, Refund, RefundState},
+    stripe::{Charge, Checkout, Dispute, Funds, Intent, Money, Payment, Refund, RefundState},
 };
 
 pub async fn checkout(
@@ -35,9 +35,7 @@ pub async fn checkout(
         return Ok(Applied::ignored("it is not the purchase’s session, or of another customer"));
     }
     let paid = match (checkout.payment, &checkout.total) {
-        (Payment::Paid, Some(total)) => {
-            Some(Paid { at: told_at, minor: total.minor, currency: total.currency.clone() })
-        }
+        (Payment::Paid, Some(total)) => Some(paid(told_at, total)),
         (Payment::Paid, None) => {
             return Err(Error::internal("a session was paid, and does not say how much"));
         }
@@ -45,7 +43,7 @@ pub async fn checkout(
     };
     let when = |payment| (checkout.payment == payment).then_some(told_at);
     let told = Told {
-        session: &checkout.id,
+        session: Some(&checkout.id),
         payment_intent: checkout.payment_intent.as_deref(),
         subscription: checkout.subscription.as_deref(),
         paid,
@@ -87,6 +85,43 @@ async fn is_of(
         differ(state, conn, kind, &checkout.id, what).await?;
     }
     Ok(false)
+}
+
+/// A payment without a page; what is paid on one is told by that.
+pub async fn intent(
+    state: &AppState,
+    conn: &mut PgConnection,
+    told_at: DateTime<Utc>,
+    intent: &Intent,
+) -> Result<Applied, Error> {
+    let Some(id) = intent.purchase else { return Ok(Applied::ignored("it is of no purchase of ours")) };
+    payments::lock(conn, &intent.id).await?;
+    let Some(purchase) = purchases::lock(conn, id).await? else {
+        return Ok(Applied::ignored("there is no such purchase"));
+    };
+    if !purchase.is_automatic {
+        return Ok(Applied::ignored("it is paid on a page, which tells of it"));
+    }
+    if purchase.payment_intent.as_ref().is_some_and(|known| *known != intent.id) {
+        if intent.payment == Payment::Paid {
+            let paid = money(intent.total.minor, &intent.total.currency);
+            let what = format!("it paid {paid} for purchase {}, which has another", name_of(id));
+            differ(state, conn, "another_payment", &intent.id, what).await?;
+        }
+        return Ok(Applied::ignored("it is not the purchase’s payment"));
+    }
+    let told = Told {
+        payment_intent: Some(&intent.id),
+        paid: (intent.payment == Payment::Paid).then(|| paid(told_at, &intent.total)),
+        failed_at: (intent.payment == Payment::Failed).then_some(told_at),
+        ..Told::default()
+    };
+    purchases::note(conn, id, &told).await?;
+    settle::purchase(state, conn, id).await
+}
+
+fn paid(at: DateTime<Utc>, total: &Money) -> Paid {
+    Paid { at, minor: total.minor, currency: total.currency.clone() }
 }
 
 pub async fn charge(state: &AppState, conn: &mut PgConnection, charge: &Charge) -> Result<Applied, Error> {

@@ -1,10 +1,11 @@
 //! What was bought: from the first click to what became of the money. What Stripe tells is written down as facts, and the
 //! account is given what follows from all of them (rule 18), so that news may come twice, late and in any order.
 //!
-//! `start` begins a purchase, `till` is what is asked of Stripe for it. `inbox` takes in events, which come by `webhook`;
+//! `start` begins a purchase, `till` is what is asked of Stripe for it; `automatic` is one that nobody pays on a page. `inbox` takes in events, which come by `webhook`;
 //! `facts` writes down what they tell, `settle` and `subscribed` work out what follows. `change` puts another plan in the
 //! place of one that is paid for. `refunds` are those that admins start, `reconcile` compares Stripe's books with ours.
 
+pub mod automatic;
 pub mod change;
 mod facts;
 pub mod inbox;
@@ -56,6 +57,7 @@ async fn learn(
 ) -> Result<Applied, Error> {
     match about {
         About::Checkout(checkout) => facts::checkout(state, conn, at, checkout).await,
+        About::Intent(intent) => facts::intent(state, conn, at, intent).await,
         About::Charge(charge) => facts::charge(state, conn, charge).await,
         About::Refund(refund) => facts::refund(state, conn, refund).await,
         About::Dispute(dispute) => facts::dispute(state, conn, at, dispute).await,

@@ -19,6 +19,7 @@ use crate::{
         store::{
             payments,
             purchases::{self, Item, Purchase},
+            top_ups,
         },
     },
 };
@@ -64,6 +65,9 @@ pub async fn purchase(state: &AppState, conn: &mut PgConnection, id: Uuid) -> Re
         if purchase.lot.is_none() && facts.paid.is_some() {
             give(state, conn, &mut purchase).await?;
         }
+        if purchase.saves_card && facts.paid.is_some() {
+            top_ups::turn_on(conn, id, state.clock.now()).await?;
+        }
         if let Some(lot) = purchase.lot {
             take(state, conn, &mut purchase, lot, facts.clawed(credits)).await?;
         }
@@ -107,12 +111,18 @@ async fn give(state: &AppState, conn: &mut PgConnection, purchase: &mut Purchase
         effective_at: None,
         // From when they come: who paid slowly gets no less for it.
         expires_at: expires_days.map(|days| state.clock.now() + TimeDelta::days(days.into())),
-        description: Description::parse(purchase.title.as_str()).map_err(Error::internal)?,
+        description: Description::parse(described(purchase)).map_err(Error::internal)?,
     };
     let key = format!("purchase:{}", purchase.id);
     let entry = carry_out(state, conn, purchase, &key, Act::Grant(grant)).await?;
     purchase.lot = entry.opened.map(|opened| opened.lot);
     Ok(())
+}
+
+/// What the account's history says of it.
+fn described(purchase: &Purchase) -> String {
+    let how = if purchase.is_automatic { ", by automatic top-up" } else { "" };
+    format!("{}{how}", purchase.title)
 }
 
 /// Takes credits back, or gives them back, until as many are gone as should be.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{Till, give_up_unsent, learn_alone};
+use super::{Till, automatic, give_up_unsent, learn_alone};
 use crate::{
     domain::{
         AccountId, Catalog, Credits, IdempotencyKey, PurchaseState,
@@ -127,6 +127,9 @@ pub async fn cancel(state: &AppState, till: &dyn Till, id: Uuid) -> Result<Purch
 
 /// Asks Stripe how a pending purchase stands.
 pub async fn ask(state: &AppState, till: &dyn Till, purchase: &Purchase) -> Result<(), Error> {
+    if purchase.is_automatic {
+        return automatic::go_on(state, till, purchase).await;
+    }
     let Some(session) = open_session(state, purchase) else { return Ok(()) };
     let checkout = till.checkout(session).await?;
     learn_alone(state, About::Checkout(checkout)).await
@@ -198,19 +201,39 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
         // A trial is for who begins.
         *trial_days = None;
     }
-    let id = state.clock.new_id();
+    let begun = begun(state, account, (item, title, description, price));
     let purchase = Purchase {
-        id,
+        attempt: new.attempt.to_owned(),
+        success_url: address(new.success_url, begun.id),
+        cancel_url: address(new.cancel_url, begun.id),
+        saves_card: new.saves_card,
+        ..begun
+    };
+    purchases::insert(&mut transaction, &purchase, Clock::default().now() + ASK_AFTER).await?;
+    transaction.commit().await?;
+    Ok(purchase)
+}
+
+/// A purchase of what was agreed, of which nothing else is known.
+pub fn begun(
+    state: &AppState,
+    account: AccountId,
+    (item, title, description, price): (Item, String, String, Price),
+) -> Purchase {
+    Purchase {
+        id: state.clock.new_id(),
         account,
         mode: state.stripe.mode(),
-        attempt: new.attempt.to_owned(),
+        attempt: String::new(),
         item,
         title,
         description,
         price,
-        success_url: address(new.success_url, id),
-        cancel_url: address(new.cancel_url, id),
-        saves_card: new.saves_card,
+        success_url: String::new(),
+        cancel_url: String::new(),
+        saves_card: false,
+        is_automatic: false,
+        card: None,
         created_at: state.clock.now(),
         session: None,
         url: None,
@@ -224,10 +247,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
         clawed: Credits::ZERO,
         commands: 0,
         asked: 0,
-    };
-    purchases::insert(&mut transaction, &purchase, Clock::default().now() + ASK_AFTER).await?;
-    transaction.commit().await?;
-    Ok(purchase)
+    }
 }
 
 /// Who the account is at Stripe; made the first time.
@@ -268,8 +288,8 @@ impl NewPurchase<'_> {
 }
 
 impl Wanted<'_> {
-    /// What it is as of now, and what it costs.
-    fn agreed(self, catalog: &Catalog) -> Result<(Item, String, String, Price), Problem> {
+    /// What it is as of now, its title and description, and what it costs.
+    pub fn agreed(self, catalog: &Catalog) -> Result<(Item, String, String, Price), Problem> {
         match self {
             Self::Pack(key) => {
                 let Pack { key, title, description, credits, price, expires_days, priority } =

@@ -9,7 +9,7 @@ use crate::{
     server::{
         Error,
         store::purchases::{Item, Purchase},
-        stripe::{self, Charge, Checkout, NewCheckout, Refund, Stripe},
+        stripe::{self, Charge, Checkout, Intent, NewCheckout, OffSession, Refund, Stripe},
     },
 };
 
@@ -38,6 +38,14 @@ pub trait Till: Send + Sync {
 
     /// Closes the page, so that nobody can pay there any more.
     async fn expire_checkout(&self, session: &str) -> Result<Checkout, stripe::Error>;
+
+    /// The card that a customer has kept.
+    async fn kept_card(&self, customer: &str) -> Result<Option<String>, stripe::Error>;
+
+    /// Pays a purchase with a card that was kept, while nobody is there; the same purchase once.
+    async fn charge(&self, purchase: &Purchase, customer: &str, card: &str) -> Result<Intent, stripe::Error>;
+
+    async fn intent(&self, payment_intent: &str) -> Result<Intent, stripe::Error>;
 
     async fn refund(
         &self,
@@ -106,6 +114,27 @@ impl Till for Stripe {
 
     async fn expire_checkout(&self, session: &str) -> Result<Checkout, stripe::Error> {
         Self::expire_checkout(self, session).await
+    }
+
+    async fn kept_card(&self, customer: &str) -> Result<Option<String>, stripe::Error> {
+        Self::kept_card(self, customer).await
+    }
+
+    async fn charge(&self, purchase: &Purchase, customer: &str, card: &str) -> Result<Intent, stripe::Error> {
+        let Purchase { id, account, title, price, .. } = purchase;
+        let charge = OffSession {
+            purchase: *id,
+            account: *account,
+            customer,
+            card,
+            price: *price,
+            description: title,
+        };
+        self.charge_off_session(charge, &format!("scrip:charge:{id}")).await
+    }
+
+    async fn intent(&self, payment_intent: &str) -> Result<Intent, stripe::Error> {
+        Self::intent(self, payment_intent).await
     }
 
     async fn refund(

@@ -21,6 +21,7 @@ pub mod stripe_customers;
 pub mod stripe_events;
 pub mod stripe_subscriptions;
 pub mod test_clock;
+pub mod top_ups;
 pub mod warnings;
 
 use std::time::Duration;

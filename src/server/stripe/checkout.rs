@@ -15,15 +15,16 @@ use stripe_core::{
     payment_intent::{
         CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods,
         CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects, CreatePaymentIntentOffSession,
+        RetrievePaymentIntent,
     },
 };
 use uuid::Uuid;
 
 use super::{
-    Checkout, Error, Stripe,
+    Checkout, Error, Intent, Stripe,
     client::{Made, address, currency, metadata},
     fields::{Link, List, Text},
-    objects::SessionObject,
+    objects::{IntentObject, SessionObject},
 };
 use crate::domain::{
     AccountId,
@@ -61,12 +62,13 @@ pub enum Item<'a> {
     },
 }
 
-/// A card that was kept, and what is bought with it while nobody is there.
+/// What is bought with a card that was kept, while nobody is there.
 #[derive(Clone, Debug)]
 pub struct OffSession<'a> {
     pub purchase: Uuid,
     pub account: AccountId,
     pub customer: &'a str,
+    pub card: &'a str,
     pub price: Price,
     /// For the receipt.
     pub description: &'a str,
@@ -76,12 +78,6 @@ pub struct OffSession<'a> {
 struct Opened {
     id: Text,
     url: Link,
-}
-
-#[derive(Deserialize)]
-struct Intent {
-    id: Text,
-    status: Text,
 }
 
 impl Stripe {
@@ -125,17 +121,17 @@ impl Stripe {
         self.ask::<SessionObject>(request, key).await.map(Into::into)
     }
 
-    /// Charges the card that a customer has kept: the payment, or that it was declined.
-    pub async fn charge_off_session(&self, charge: OffSession<'_>, key: &str) -> Result<String, Error> {
+    /// The card that a customer has kept, the latest of several.
+    pub async fn kept_card(&self, customer: &str) -> Result<Option<String>, Error> {
         // Only cards: a debit would be on its way for days.
-        let kept = ListPaymentMethodsCustomer::new(charge.customer)
-            .type_(ListPaymentMethodsCustomerType::Card)
-            .limit(1);
+        let kept =
+            ListPaymentMethodsCustomer::new(customer).type_(ListPaymentMethodsCustomerType::Card).limit(1);
         let kept: List<Made> = self.ask(&kept, None).await?;
-        let Some(card) = kept.data.into_iter().next() else {
-            let message = "there is no card that was kept".to_owned();
-            return Err(Error::Declined { code: "no_card".to_owned(), message });
-        };
+        Ok(kept.data.into_iter().next().map(|card| card.id.into()))
+    }
+
+    /// Charges a card that was kept. That its bank, or its holder's absence, stands in the way is [`Error::Declined`].
+    pub async fn charge_off_session(&self, charge: OffSession<'_>, key: &str) -> Result<Intent, Error> {
         // Else Stripe wants an address to come back to, for kinds of payment that leave the page.
         let nobody_to_redirect = CreatePaymentIntentAutomaticPaymentMethods {
             allow_redirects: Some(CreatePaymentIntentAutomaticPaymentMethodsAllowRedirects::Never),
@@ -143,20 +139,17 @@ impl Stripe {
         };
         let request = CreatePaymentIntent::new(charge.price.minor(), currency(charge.price))
             .customer(charge.customer)
-            .payment_method(card.id)
+            .payment_method(charge.card)
             .automatic_payment_methods(nobody_to_redirect)
             .off_session(CreatePaymentIntentOffSession::Bool(true))
             .confirm(true)
             .description(charge.description)
             .metadata(metadata(charge.account, None, Some(charge.purchase)));
-        let Intent { id, status } = self.ask(&request, Some(key)).await?;
-        match status.as_str() {
-            "succeeded" | "processing" => Ok(id.into()),
-            other => {
-                let message = "the payment was not made".to_owned();
-                Err(Error::Declined { code: other.to_owned(), message })
-            }
-        }
+        self.ask::<IntentObject>(&request, Some(key)).await.map(Into::into)
+    }
+
+    pub async fn intent(&self, id: &str) -> Result<Intent, Error> {
+        self.ask::<IntentObject>(&RetrievePaymentIntent::new(id), None).await.map(Into::into)
     }
 }
 

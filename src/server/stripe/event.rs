@@ -9,7 +9,10 @@ use thiserror::Error;
 use super::{
     About, Checkout, Dispute, Event, Funds, Payment,
     fields::{Moment, Text, Unreadable, read},
-    objects::{ChargeObject, DisputeObject, InvoiceObject, RefundObject, SessionObject, SubscriptionObject},
+    objects::{
+        ChargeObject, DisputeObject, IntentObject, InvoiceObject, RefundObject, SessionObject,
+        SubscriptionObject,
+    },
 };
 
 /// Something that is no event of Stripe's, or one without what must be in it.
@@ -75,6 +78,10 @@ fn about(kind: &str, data: &str) -> Result<About, Unreadable> {
         "checkout.session.expired" => {
             About::Checkout(Checkout { payment: Payment::Expired, ..object::<SessionObject>(data)?.into() })
         }
+        "payment_intent.succeeded"
+        | "payment_intent.processing"
+        | "payment_intent.payment_failed"
+        | "payment_intent.canceled" => About::Intent(object::<IntentObject>(data)?.into()),
         "charge.succeeded" | "charge.updated" | "charge.refunded" => {
             About::Charge(object::<ChargeObject>(data)?.into())
         }

@@ -45,6 +45,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum About {
     Checkout(Checkout),
+    Intent(Intent),
     Charge(Charge),
     Refund(Refund),
     Dispute(Dispute),
@@ -74,14 +75,26 @@ pub struct Checkout {
     pub subscription: Option<String>,
 }
 
-/// How far the payment of a Checkout Session is.
+/// A Payment Intent: one payment, on a page or without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    pub id: String,
+    /// The purchase that it is for, where that is ours.
+    pub purchase: Option<Uuid>,
+    pub payment: Payment,
+    /// What was paid, or is to be.
+    pub total: Money,
+    pub customer: Option<String>,
+}
+
+/// How far a payment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payment {
     /// Nobody has paid yet; it may still come.
     Unpaid,
     /// Paid, or nothing was to be paid.
     Paid,
-    /// A payment that takes days did not come.
+    /// It did not come: declined at once, or after days.
     Failed,
     /// Abandoned: it can't be paid any more.
     Expired,

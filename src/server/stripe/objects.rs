@@ -6,8 +6,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    Charge, Checkout, Dispute, Invoice, InvoiceReason, Money, Payment, Refund, RefundState, Subscribed,
-    Subscription,
+    Charge, Checkout, Dispute, Intent, Invoice, InvoiceReason, Money, Payment, Refund, RefundState,
+    Subscribed, Subscription,
     fields::{Currency, Link, List, Minor, Moment, Reference, Text},
 };
 
@@ -21,6 +21,17 @@ pub struct SessionObject {
     customer: Option<Reference>,
     payment_intent: Option<Reference>,
     subscription: Option<Reference>,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+pub struct IntentObject {
+    id: Text,
+    status: Text,
+    amount: Minor,
+    amount_received: Option<Minor>,
+    currency: Currency,
+    customer: Option<Reference>,
     metadata: Option<Metadata>,
 }
 
@@ -175,6 +186,25 @@ impl From<SessionObject> for Checkout {
             customer: session.customer.map(Into::into),
             payment_intent: payment_intent.map(Into::into),
             subscription: session.subscription.map(Into::into),
+        }
+    }
+}
+
+impl From<IntentObject> for Intent {
+    fn from(intent: IntentObject) -> Self {
+        let payment = match intent.status.as_str() {
+            "succeeded" => Payment::Paid,
+            "processing" | "requires_capture" => Payment::Unpaid,
+            // What it would take for it to go on is done on a page, where there is one.
+            _ => Payment::Failed,
+        };
+        let received = intent.amount_received.filter(|_| payment == Payment::Paid);
+        Self {
+            id: intent.id.into(),
+            purchase: intent.metadata.unwrap_or_default().purchase(),
+            payment,
+            total: money(received.unwrap_or(intent.amount), intent.currency),
+            customer: intent.customer.map(Into::into),
         }
     }
 }

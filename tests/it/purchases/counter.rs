@@ -12,11 +12,11 @@ use scrip::{
     server::{
         purchases::{Part, Till},
         store::purchases::Purchase,
-        stripe::{Charge, Checkout, Error, Payment, Refund, RefundState},
+        stripe::{Charge, Checkout, Error, Intent, Payment, Refund, RefundState},
     },
 };
 
-use super::{customer_of, payment_of, session_of, usd};
+use super::{Started, customer_of, payment_of, session_of, usd};
 
 #[derive(Default)]
 pub struct Counter(Mutex<Kept>);
@@ -29,6 +29,11 @@ pub struct Kept {
     pub failures: VecDeque<Error>,
     /// How sessions stand.
     pub sessions: HashMap<String, Checkout>,
+    /// The card that every customer keeps, and what comes of charging it; nothing: there is no answer.
+    pub card: Option<&'static str>,
+    pub charging: Option<Payment>,
+    /// Payments without a page.
+    pub intents: HashMap<String, Intent>,
     /// By their keys.
     pub refunds: HashMap<String, Refund>,
     pub events: Vec<String>,
@@ -43,6 +48,12 @@ impl Counter {
     /// The next question is not answered.
     pub fn is_away(&self) {
         self.kept().failures.push_back(Error::Unreachable("the line is dead".into()));
+    }
+
+    /// A card is kept, and charging it comes to this.
+    pub fn keeps_card(&self, charging: Payment) {
+        let mut kept = self.kept();
+        (kept.card, kept.charging) = (Some("pm_kept"), Some(charging));
     }
 
     /// The next question is answered with a no.
@@ -116,6 +127,29 @@ impl Till for Counter {
         }
         session.payment = Payment::Expired;
         Ok(session.clone())
+    }
+
+    async fn kept_card(&self, customer: &str) -> Result<Option<String>, Error> {
+        Ok(self.asked(format!("card {customer}"))?.card.map(ToOwned::to_owned))
+    }
+
+    /// The first of a purchase is answered again, as under Stripe's key.
+    async fn charge(&self, purchase: &Purchase, _: &str, card: &str) -> Result<Intent, Error> {
+        let mut kept = self.asked(format!("charge {} {card}", purchase.id))?;
+        let Some(payment) = kept.charging else { return Err(Error::Unreachable("the line is dead".into())) };
+        let started = Started { account: purchase.account, id: purchase.id };
+        let made = kept.intents.entry(payment_of(purchase.id)).or_insert(started.intent(payment));
+        match made.payment {
+            Payment::Failed => {
+                let (code, message) = ("card_declined".to_owned(), "Your card was declined.".to_owned());
+                Err(Error::Declined { code, message })
+            }
+            _ => Ok(made.clone()),
+        }
+    }
+
+    async fn intent(&self, payment_intent: &str) -> Result<Intent, Error> {
+        Ok(self.asked(format!("intent {payment_intent}"))?.intents[payment_intent].clone())
     }
 
     async fn refund(

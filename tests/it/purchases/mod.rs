@@ -8,6 +8,7 @@ mod reconciled;
 mod refunding;
 mod starts;
 mod subscribed;
+mod topped_up;
 
 use chrono::{DateTime, Utc};
 use scrip::{
@@ -20,7 +21,9 @@ use scrip::{
             start::{NewPurchase, Wanted, start},
         },
         store::purchases::{self as store, Purchase},
-        stripe::{About, Charge, Checkout, Dispute, Event, Funds, Money, Payment, Refund, RefundState},
+        stripe::{
+            About, Charge, Checkout, Dispute, Event, Funds, Intent, Money, Payment, Refund, RefundState,
+        },
     },
 };
 use sqlx::PgPool;
@@ -197,6 +200,17 @@ impl Started {
 
     pub fn paid(&self) -> Event {
         event("checkout.session.completed", About::Checkout(self.session(Payment::Paid)))
+    }
+
+    /// The payment of an automatic purchase.
+    pub fn intent(&self, payment: Payment) -> Intent {
+        Intent {
+            id: payment_of(self.id),
+            purchase: Some(self.id),
+            payment,
+            total: usd(1_000),
+            customer: Some(customer_of(self.account)),
+        }
     }
 
     pub fn charge(&self, kind: &str, refunded: i64) -> Event {

@@ -1,6 +1,7 @@
 //! Purchases: what was agreed, what Stripe told of it, and what came of that. `starting` notes new ones, `settling` what
-//! becomes of them.
+//! becomes of them; `automatic` is about those that nobody pays on a page.
 
+mod automatic;
 mod listing;
 mod settling;
 mod starting;
@@ -10,6 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use self::{
+    automatic::{attempts, note_card},
     listing::{Back, Named, money_back, named, page, pending_of},
     settling::{Told, ask_again, expire_unsent, id_of_payment, lock, note, settled, to_ask, without_grant},
     starting::{
@@ -38,6 +40,10 @@ pub struct Purchase {
     pub success_url: String,
     pub cancel_url: String,
     pub saves_card: bool,
+    /// Nobody is there: it has no page, and a card that was kept is charged.
+    pub is_automatic: bool,
+    /// That card, by Stripe's name, once it is chosen.
+    pub card: Option<String>,
     pub created_at: DateTime<Utc>,
     /// Stripe's session, and where the buyer finds it.
     pub session: Option<String>,
@@ -80,7 +86,7 @@ async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Purch
     let rows = sqlx::query_as!(
         Row,
         "select id, account_id, mode, attempt, pack, plan, title, description, credits, expires_days, priority, interval,
-                trial_days, price, currency, success_url, cancel_url, saves_card, created_at, session, url, payment_intent, subscription, paid_at,
+                trial_days, price, currency, success_url, cancel_url, saves_card, is_automatic, card, created_at, session, url, payment_intent, subscription, paid_at,
                 paid, paid_currency, failed_at, expired_at, state, lot, clawed, commands, asked
          from purchases
          where id = any($1)
@@ -109,6 +115,8 @@ struct Row {
     success_url: String,
     cancel_url: String,
     saves_card: bool,
+    is_automatic: bool,
+    card: Option<String>,
     created_at: DateTime<Utc>,
     session: Option<String>,
     url: Option<String>,
@@ -160,6 +168,8 @@ impl Row {
             success_url: self.success_url,
             cancel_url: self.cancel_url,
             saves_card: self.saves_card,
+            is_automatic: self.is_automatic,
+            card: self.card,
             created_at: self.created_at,
             session: self.session,
             url: self.url,

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::{Paid, Purchase, find, of_ids};
 use crate::domain::{AccountId, purchase::Mode};
 
-/// What a Checkout Session tells of its purchase.
-#[derive(Debug)]
+/// What Stripe tells of a purchase.
+#[derive(Debug, Default)]
 pub struct Told<'a> {
-    pub session: &'a str,
+    pub session: Option<&'a str>,
     pub payment_intent: Option<&'a str>,
     pub subscription: Option<&'a str>,
     pub paid: Option<Paid>,
@@ -44,7 +44,7 @@ pub async fn id_of_payment(conn: &mut PgConnection, payment_intent: &str) -> sql
     .await
 }
 
-/// Notes what a session tells. What is known already stays: the earliest of each.
+/// Notes what Stripe tells. What is known already stays: the earliest of each.
 pub async fn note(conn: &mut PgConnection, id: Uuid, told: &Told<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         "update purchases

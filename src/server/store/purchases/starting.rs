@@ -28,8 +28,8 @@ pub async fn insert(
     let inserted = sqlx::query!(
         "insert into purchases (id, account_id, attempt, pack, plan, title, description, credits, expires_days, priority,
                                 interval, trial_days, price, currency, success_url, cancel_url, saves_card,
-                                created_at, ask_at, mode)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                                created_at, ask_at, mode, is_automatic)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
          on conflict on constraint purchases_attempt_key do nothing",
         purchase.id,
         Uuid::from(purchase.account),
@@ -51,6 +51,7 @@ pub async fn insert(
         purchase.created_at,
         ask_at,
         purchase.mode.as_str(),
+        purchase.is_automatic,
     );
     Ok(inserted.execute(conn).await?.rows_affected() == 1)
 }

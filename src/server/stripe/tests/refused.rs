@@ -17,23 +17,43 @@ fn of_card<'a>() -> OffSession<'a> {
         purchase: purchase(),
         account: account(),
         customer: "cus_1",
+        card: "pm_1",
         price: usd(1_200),
         description: "50 credits",
     }
 }
 
-fn cards() -> (u16, String) {
-    (200, list(&[json!({"id": "pm_1", "object": "payment_method", "type": "card"})], false).to_string())
+fn intent(status: &str) -> Value {
+    json!({
+        "id": "pi_1", "object": "payment_intent", "status": status, "amount": 1_200, "currency": "usd",
+        "amount_received": if status == "succeeded" { 1_200 } else { 0 }, "customer": "cus_1",
+        "metadata": {"scrip_purchase": PURCHASE},
+    })
+}
+
+#[tokio::test]
+async fn the_card_that_was_kept_last_is_found() {
+    let card = json!({"id": "pm_1", "object": "payment_method", "type": "card"});
+    let (fake, stripe) = Fake::answering([list(&[card], false), list(&[], false)]).await;
+    assert_eq!(stripe.kept_card("cus_1").await.unwrap().as_deref(), Some("pm_1"));
+    assert_eq!(stripe.kept_card("cus_1").await.unwrap(), None);
+    let [kept, _] = fake.asked().try_into().unwrap();
+    assert_eq!(kept.call, "GET /below/v1/customers/cus_1/payment_methods");
+    assert_eq!(kept.parameters, parameters(&[("type", "card"), ("limit", "1")]));
 }
 
 #[tokio::test]
 async fn a_card_that_was_kept_is_charged_while_nobody_is_there() {
-    let paid = json!({"id": "pi_1", "object": "payment_intent", "status": "succeeded"});
-    let (fake, stripe) = Fake::with([cards(), (200, paid.to_string())]).await;
-    assert_eq!(stripe.charge_off_session(of_card(), "k1").await.unwrap(), "pi_1");
-    let [kept, charged] = fake.asked().try_into().unwrap();
-    assert_eq!(kept.call, "GET /below/v1/customers/cus_1/payment_methods");
-    assert_eq!(kept.parameters, parameters(&[("type", "card"), ("limit", "1")]));
+    let (fake, stripe) = Fake::answering([intent("succeeded")]).await;
+    let paid = Intent {
+        id: "pi_1".to_owned(),
+        purchase: Some(purchase()),
+        payment: Payment::Paid,
+        total: Money { minor: 1_200, currency: "usd".to_owned() },
+        customer: Some("cus_1".to_owned()),
+    };
+    assert_eq!(stripe.charge_off_session(of_card(), "k1").await.unwrap(), paid);
+    let [charged] = fake.asked().try_into().unwrap();
     let expected = parameters(&[
         ("amount", "1200"),
         ("currency", "usd"),
@@ -52,18 +72,25 @@ async fn a_card_that_was_kept_is_charged_while_nobody_is_there() {
 }
 
 #[tokio::test]
-async fn a_card_that_is_declined_or_missing_is_told_apart_from_a_fault() {
+async fn a_payment_that_nobody_can_go_on_with_has_failed() {
+    for (status, payment) in [
+        ("succeeded", Payment::Paid),
+        ("processing", Payment::Unpaid),
+        ("requires_action", Payment::Failed),
+        ("requires_payment_method", Payment::Failed),
+        ("canceled", Payment::Failed),
+    ] {
+        let (_fake, stripe) = Fake::answering([intent(status)]).await;
+        assert_eq!(stripe.intent("pi_1").await.unwrap().payment, payment, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_card_that_is_declined_is_told_apart_from_a_fault() {
     let declined = (402, error("card_error", "card_declined", Some("insufficient_funds")));
     let asks = (402, error("card_error", "authentication_required", None));
-    let open = (200, json!({"id": "pi_1", "status": "requires_action"}).to_string());
-    let none = (200, list(&[], false).to_string());
-    for (answers, expected) in [
-        (vec![cards(), declined], "insufficient_funds"),
-        (vec![cards(), asks], "authentication_required"),
-        (vec![cards(), open], "requires_action"),
-        (vec![none], "no_card"),
-    ] {
-        let (_fake, stripe) = Fake::with(answers).await;
+    for (answer, expected) in [(declined, "insufficient_funds"), (asks, "authentication_required")] {
+        let (_fake, stripe) = Fake::with([answer]).await;
         match stripe.charge_off_session(of_card(), "k1").await {
             Err(Error::Declined { code, .. }) => assert_eq!(code, expected),
             other => panic!("{other:?}"),
