@@ -64,6 +64,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/history", get(page))
         .route("/buy", get(page))
         .route("/buy/{purchase}", get(page))
+        .route("/settings", get(page))
         // Admins
         .route("/admin", get(page))
         .route("/admin/purchases", get(page))
@@ -95,6 +96,9 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/purchase", post(server_function))
         .route("/fn/cancel_purchase", post(server_function))
         .route("/fn/open_billing_portal", post(server_function))
+        .route("/fn/top_up", post(server_function))
+        .route("/fn/set_top_up", post(server_function))
+        .route("/fn/turn_off_top_up", post(server_function))
         // Admins
         .route("/fn/admin_purchases", post(server_function))
         .route("/fn/admin_purchase", post(server_function))

@@ -195,6 +195,7 @@ fn row(purchase: &Purchase) -> PurchaseRowView {
         account: purchase.account.to_string(),
         price: text::price(purchase.price),
         state: purchase.state,
+        is_automatic: purchase.is_automatic,
         begun: purchase.created_at,
     }
 }
@@ -203,16 +204,8 @@ fn parsed(id: &str) -> Result<Uuid, Problem> {
     id.parse().map_err(|_| Problem::UnknownPurchase)
 }
 
-/// An amount of a purchase's currency, with all its decimals or without any.
 fn typed_amount(purchase: &Purchase, typed: &str) -> Result<Price, Problem> {
-    let currency = purchase.price.currency();
-    let (typed, decimals) = (typed.trim(), currency.decimals());
-    let whole = if decimals > 0 && !typed.contains('.') {
-        format!("{typed}.{}", "0".repeat(decimals))
-    } else {
-        typed.to_owned()
-    };
-    Price::parse(&whole, currency).map_err(|_| Problem::AmountInvalid)
+    Price::typed(typed, purchase.price.currency()).map_err(|_| Problem::AmountInvalid)
 }
 
 fn checked_reason(typed: &str) -> Result<&str, Problem> {

@@ -58,9 +58,8 @@ pub async fn buy(
     attempt: &str,
     return_to: Option<&str>,
 ) -> Result<String, Error> {
-    let is_attempt = (1..=ATTEMPT_BYTES_MAX).contains(&attempt.len())
-        && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let wanted = match item.split_once(':').filter(|_| is_attempt) {
+    check_attempt(attempt)?;
+    let wanted = match item.split_once(':') {
         Some(("pack", key)) => Wanted::Pack(key),
         Some(("plan", key)) => Wanted::Plan(key),
         _ => return Err(Problem::Malformed.into()),
@@ -83,6 +82,13 @@ pub async fn buy(
     };
     let purchase = start::start(state, &state.stripe, member.account, new).await?;
     Ok(checkout_of(&purchase).unwrap_or_else(|| format!("/buy/{}", purchase.id)))
+}
+
+/// Whether a form's own name for what it buys is one.
+pub fn check_attempt(attempt: &str) -> Result<(), Problem> {
+    let is_one = (1..=ATTEMPT_BYTES_MAX).contains(&attempt.len())
+        && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_one { Ok(()) } else { Err(Problem::Malformed) }
 }
 
 /// Asks Stripe for what it has not told yet of a purchase; returns whether there was news.

@@ -25,9 +25,11 @@ const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
 const PURPOSE: HeaderName = HeaderName::from_static("purpose");
 
 /// Keeps what was typed into a form that failed, so that a browser without JavaScript can show it again.
+const TYPED_SECS: i64 = 60;
+const TYPED_BYTES_MAX: usize = 256;
+/// By which form it was typed in.
 const TYPED_EMAIL: &str = "typed_email";
-const TYPED_EMAIL_SECS: i64 = 60;
-const TYPED_EMAIL_BYTES_MAX: usize = 256;
+pub const TYPED_TOP_UP: &str = "typed_top_up";
 
 /// A request on its way through a server function, called by a browser or by a page being rendered.
 pub struct Caller {
@@ -129,39 +131,49 @@ impl Caller {
     /// form, the page that one comes back to is still about the same spend.
     pub fn keep_key(&self, key: &str) {
         let page = self.page();
-        let bears_problem = self.parts.uri.query().is_some_and(|query| query.contains("__err="));
-        if !bears_problem && !page.contains("key=") {
+        if !self.bears_problem() && !page.contains("key=") {
             let sign = if page.contains('?') { '&' } else { '?' };
             self.lead_to(&format!("{page}{sign}key={}", query_value(key)));
         }
+    }
+
+    /// Whether the page is the one that a form that failed leads back to.
+    pub fn bears_problem(&self) -> bool {
+        self.is_page() && self.parts.uri.query().is_some_and(|query| query.contains("__err="))
     }
 
     /// Ends a form with an e-mail address in it: on success at `next`, else back at the form.
     pub fn finish_form(&self, done: Result<(), Error>, email: &str, next: &str) -> Result<(), Error> {
         match done {
             Ok(()) => {
-                self.remember_typed_email("");
+                self.remember_typed(TYPED_EMAIL, "");
                 self.lead_to(next);
             }
-            Err(_) => self.remember_typed_email(email),
+            Err(_) => self.remember_typed(TYPED_EMAIL, email),
         }
         done
     }
 
-    fn remember_typed_email(&self, email: &str) {
+    /// Keeps what was typed into a form for the page that shows it again; nothing: forgets it.
+    pub fn remember_typed(&self, form: &'static str, typed: &str) {
         let Some(cookies) = self.parts.extensions.get::<Cookies>() else { return };
-        let cookie = Cookie::build((TYPED_EMAIL, query_value(email))).path("/").http_only(true);
-        if email.is_empty() || email.len() > TYPED_EMAIL_BYTES_MAX {
+        let cookie = Cookie::build((form, query_value(typed))).path("/").http_only(true);
+        if typed.is_empty() || typed.len() > TYPED_BYTES_MAX {
             cookies.remove(cookie.build());
         } else {
-            let life = time::Duration::seconds(TYPED_EMAIL_SECS);
+            let life = time::Duration::seconds(TYPED_SECS);
             cookies.add(cookie.same_site(SameSite::Lax).max_age(life).build());
         }
     }
 
     pub fn typed_email(&self) -> Option<String> {
+        self.typed(TYPED_EMAIL)
+    }
+
+    /// What was just typed into a form.
+    pub fn typed(&self, form: &'static str) -> Option<String> {
         let cookies = self.parts.extensions.get::<Cookies>()?;
-        let cookie = cookies.get(TYPED_EMAIL)?;
+        let cookie = cookies.get(form)?;
         percent_decode_str(cookie.value()).decode_utf8().ok().map(Into::into)
     }
 

@@ -21,6 +21,8 @@ pub struct PurchaseRowView {
     pub account: String,
     pub price: String,
     pub state: PurchaseState,
+    /// Nobody was there: a card that was kept was charged.
+    pub is_automatic: bool,
     pub begun: DateTime<Utc>,
 }
 

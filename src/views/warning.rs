@@ -16,6 +16,8 @@ pub enum WarningView {
         seen: DateTime<Utc>,
     },
     Empty,
+    /// Automatic top-up is on, and buys nothing since the card was declined.
+    TopUpPaused,
     Lapsing {
         credits: Credits,
         first: DateTime<Utc>,
@@ -72,6 +74,7 @@ impl WarningView {
         match self {
             Self::Low { available, .. } => format!("{} left", text::credits(available.get())),
             Self::Empty => "No credits left".to_owned(),
+            Self::TopUpPaused => "Automatic top-up is paused: your card was declined twice".to_owned(),
             Self::Lapsing { credits, first, last, .. } => {
                 let verb = if credits.get() == 1 { "expires" } else { "expire" };
                 let (credits, first, last) =

@@ -12,11 +12,11 @@ use super::{
     components::{Footer, Header, LowCreditBanner},
     fns::{
         Buy, CancelPurchase, DismissWarning, EnterPortal, HandleDifference, RefundPurchase, ReplayEvent,
-        SignIn, SignOut, SignUp, Spend, session,
+        SetTopUp, SignIn, SignOut, SignUp, Spend, TurnOffTopUp, session,
     },
     pages::{
         ActionPage, Actions, Buy as BuyPage, Credits, History, Home, NoSuchPage, PortalPage, PurchasePage,
-        SignInPage, SignUpPage, admin,
+        Settings, SignInPage, SignUpPage, admin,
     },
 };
 use crate::{problem::Problem, views::FrameView};
@@ -87,6 +87,7 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/history") view=History />
             <Route path=path!("/buy") view=BuyPage />
             <Route path=path!("/buy/:purchase") view=PurchasePage />
+            <Route path=path!("/settings") view=Settings />
             <Route path=path!("/admin") view=|| view! { <Redirect path="/admin/purchases" /> } />
             <Route path=path!("/admin/purchases") view=admin::Purchases />
             <Route path=path!("/admin/purchases/:purchase") view=admin::PurchaseFacts />
@@ -128,6 +129,9 @@ pub struct Acts {
     /// Sent by plain forms; here is what went wrong with one.
     pub buy: ServerAction<Buy>,
     pub cancel_purchase: ServerAction<CancelPurchase>,
+    /// Like `buy`.
+    pub set_top_up: ServerAction<SetTopUp>,
+    pub turn_off_top_up: ServerAction<TurnOffTopUp>,
     pub dismiss_warning: ServerAction<DismissWarning>,
     pub enter_portal: ServerAction<EnterPortal>,
     pub refund_purchase: ServerAction<RefundPurchase>,
@@ -155,6 +159,8 @@ impl Acts {
         self.enter_portal.clear();
         self.buy.clear();
         self.cancel_purchase.clear();
+        self.set_top_up.clear();
+        self.turn_off_top_up.clear();
         self.refund_purchase.clear();
         self.replay_event.clear();
         self.handle_difference.clear();
@@ -167,6 +173,7 @@ impl Acts {
             + self.sign_out.version().get()
             + self.spend.version().get()
             + self.dismiss_warning.version().get()
+            + self.turn_off_top_up.version().get()
             + self.enter_portal.version().get()
     }
 }

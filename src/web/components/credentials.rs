@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::ProblemNotice;
+use super::{FieldError, ProblemNotice};
 use crate::problem::Problem;
 
 /// `typed`: the address of a form that was just refused. `new_password`: the person chooses one, rather than remembers
@@ -53,17 +53,6 @@ pub fn CredentialsFields(
                 aria-invalid=move || about_password().map(|_| "true")
             />
             <FieldError id="password-error" problem=Signal::derive(about_password) />
-        </div>
-    }
-}
-
-#[component]
-fn FieldError(id: &'static str, problem: Signal<Option<Problem>>) -> impl IntoView {
-    view! {
-        <div role="alert">
-            {move || {
-                problem.get().map(|problem| view! { <p class="field-error" id=id>{problem.to_string()}</p> })
-            }}
         </div>
     }
 }

@@ -64,6 +64,9 @@ fn MemberHeader(product: String, sells: bool, member: MemberView) -> impl IntoVi
                             <li>
                                 <A href="/buy">"Buy"</A>
                             </li>
+                            <li>
+                                <A href="/settings">"Settings"</A>
+                            </li>
                         }
                     })}
                 {is_admin

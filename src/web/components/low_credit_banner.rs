@@ -9,7 +9,9 @@ use crate::{
     web::app::{Acts, Session},
 };
 
-const CREDITS: &str = "/credits";
+/// Where one sees more of it, and in which words that is told.
+const CREDITS: (&str, &str) = ("/credits", "See your credits");
+const SETTINGS: (&str, &str) = ("/settings", "See to it");
 
 /// The region is always there, so that screen readers speak what comes into it.
 #[component]
@@ -50,15 +52,17 @@ fn go_on_at_main() {
 fn Banner(warning: WarningView) -> impl IntoView {
     let level = match warning {
         WarningView::Empty => "empty",
+        WarningView::TopUpPaused => "paused",
         WarningView::Low { .. } => "low",
         WarningView::Lapsing { .. } => "lapsing",
     };
     let words = warning.words();
     let path = use_location().pathname;
     // Not on the page that it leads to.
-    let link = move || (path.get() != CREDITS).then(|| view! { <a href=CREDITS>"See your credits"</a> });
+    let (page, led) = if warning == WarningView::TopUpPaused { SETTINGS } else { CREDITS };
+    let link = move || (path.get() != page).then(|| view! { <a href=page>{led}</a> });
     let dismissal = match warning {
-        WarningView::Empty => None,
+        WarningView::Empty | WarningView::TopUpPaused => None,
         WarningView::Low { seen, .. } => Some((false, seen)),
         WarningView::Lapsing { seen, .. } => Some((true, seen)),
     };

@@ -5,6 +5,7 @@ mod buy_form;
 mod cost_prompt;
 mod credentials;
 mod entry_table;
+mod field;
 mod footer;
 mod header;
 mod lot_table;
@@ -25,6 +26,7 @@ pub use self::{
     cost_prompt::CostPrompt,
     credentials::CredentialsFields,
     entry_table::EntryTable,
+    field::FieldError,
     footer::Footer,
     header::Header,
     lot_table::LotTable,

@@ -6,6 +6,7 @@ mod admin;
 mod buying;
 mod ledger;
 mod people;
+mod settings;
 
 pub use self::{
     actions::{ListActions, Spend, list_actions, offer, quote, spend},
@@ -21,4 +22,5 @@ pub use self::{
         DismissWarning, EnterPortal, SignIn, SignOut, SignUp, dismiss_warning, enter_portal, session,
         sign_in, sign_out, sign_up, typed_email,
     },
+    settings::{SetTopUp, TurnOffTopUp, set_top_up, top_up, turn_off_top_up},
 };

@@ -71,8 +71,8 @@ pub async fn typed_email() -> Result<Option<String>, Problem> {
 #[server(prefix = "/fn", endpoint = "session")]
 pub async fn session() -> Result<FrameView, Problem> {
     use crate::{
-        server::{caller::answer, store::people::Role, warnings},
-        views::{MemberView, ShopView},
+        server::{caller::answer, store::people::Role, top_ups, warnings},
+        views::{MemberView, ShopView, WarningView},
     };
     answer(|caller| async move {
         let state = &caller.state;
@@ -93,7 +93,10 @@ pub async fn session() -> Result<FrameView, Problem> {
         let is_admin = user.role == Role::Admin;
         let return_url = state.auth.return_url(&caller.session).await?;
         let now = state.clock.now();
-        let member = MemberView::of(user.name, return_url, is_admin, &account, &standing, &catalog, now);
+        let mut member = MemberView::of(user.name, return_url, is_admin, &account, &standing, &catalog, now);
+        if top_ups::is_paused(state, user.account).await? {
+            member.warnings.push(WarningView::TopUpPaused);
+        }
         Ok(frame(Some(member)))
     })
     .await

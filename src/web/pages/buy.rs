@@ -44,7 +44,8 @@ fn Shop(
     });
     let steps: HashMap<String, PlanStepView> = plans.iter().map(|plan| plan.key.clone()).zip(steps).collect();
     let (of_pack, of_plan) = ((attempt.clone(), return_to.clone()), (attempt, return_to));
-    let packs = (!packs.is_empty()).then(|| {
+    let has_packs = !packs.is_empty();
+    let packs = has_packs.then(|| {
         let end = move |offered: &PackView| {
             let is_chosen = pack.as_ref() == Some(&offered.key);
             let (attempt, return_to) = of_pack.clone();
@@ -106,6 +107,15 @@ fn Shop(
         <ProblemNotice problem />
         {(!pending.is_empty()).then(|| view! { <Pending pending /> })}
         <div class="shop">{packs} {plans}</div>
+        {has_packs
+            .then(|| {
+                view! {
+                    <p class="aside">
+                        "So that you never run out, a pack can be bought by itself: "
+                        <a href="/settings">"automatic top-up"</a> "."
+                    </p>
+                }
+            })}
     }
 }
 

@@ -10,11 +10,12 @@ mod home;
 mod no_such_page;
 mod portal;
 mod purchase;
+mod settings;
 mod sign_in;
 mod sign_up;
 
 pub use self::{
     action::ActionPage, actions::Actions, buy::Buy, credits::Credits, history::History, home::Home,
-    no_such_page::NoSuchPage, portal::PortalPage, purchase::PurchasePage, sign_in::SignInPage,
-    sign_up::SignUpPage,
+    no_such_page::NoSuchPage, portal::PortalPage, purchase::PurchasePage, settings::Settings,
+    sign_in::SignInPage, sign_up::SignUpPage,
 };

@@ -83,6 +83,7 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
                 {row.price} " " <span class="tag" data-state=row.state.as_str()>
                     {text::purchase_state(row.state)}
                 </span>
+                {row.is_automatic.then(|| view! { " " <span class="tag">"automatic"</span> })}
             </p>
         </div>
         <div class="card">

@@ -63,7 +63,7 @@ fn All(purchases: PurchasesView) -> impl IntoView {
 #[component]
 fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
     let rows = rows.into_iter().map(|row| {
-        let PurchaseRowView { id, title, account, price, state, begun } = row;
+        let PurchaseRowView { id, title, account, price, state, is_automatic, begun } = row;
         view! {
             <tr role="row">
                 <td role="cell" class="quiet">
@@ -75,6 +75,7 @@ fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
                     <span class="tag" data-state=state.as_str()>
                         {text::purchase_state(state)}
                     </span>
+                    {is_automatic.then(|| view! { " " <span class="tag">"automatic"</span> })}
                 </th>
                 <td role="cell" class="number">
                     {price}
