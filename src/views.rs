@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     admin::{
-        BackView, CreditsOfView, DifferenceView, EventView, InboxView, PaidView, PurchaseFactsView,
-        PurchaseRowView, PurchasesView, RefundPreviewView,
+        BackView, CreditsOfView, DifferenceView, EventView, InboxView, InvoiceView, PaidView,
+        PurchaseFactsView, PurchaseRowView, PurchasesView, RefundPreviewView,
     },
     history::{Bought, CursorView, EntryView, HistoryView, KindView, title},
     offer::{ActionView, OfferView, PackView, PlanView},

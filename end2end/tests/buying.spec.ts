@@ -161,6 +161,34 @@ test("an admin refunds a part and then the rest, and sees before what that takes
   await expect(page.getByRole("rowheader").first()).toContainText("Refund of Small pack");
 });
 
+test("an admin refunds an invoice of a plan, which is also its receipt", async ({ page }) => {
+  const ada = somebody();
+  await signUp(page, ada);
+  await open(page, "/buy");
+  await plan(page, "Studio").getByRole("button", { name: "Subscribe" }).click();
+  await pay(page, PAYS);
+  await expect(heading(page, "You are on the plan Studio")).toBeVisible();
+  const receipt = await page.getByRole("link", { name: "Receipt" }).getAttribute("href");
+  const path = new URL(page.url()).pathname.replace("/buy/", "/admin/purchases/");
+  await signOut(page);
+  await signIn(page, ADMIN);
+  await open(page, path);
+  await expect(page.getByRole("link", { name: "Open" })).toHaveAttribute("href", receipt!);
+  await page.getByRole("button", { name: "See what goes back" }).click();
+  await expect(heading(page, /^Refund .* of Studio\?$/)).toBeVisible();
+  await awake(page);
+  await expect(page.getByRole("definition").nth(1)).toHaveText("500");
+  await page.getByLabel("Reason").fill("Asked for it");
+  await page.getByRole("button", { name: "Refund $" }).click();
+  await expect(page.getByText("The refund is made")).toBeVisible();
+  await expect(page.getByRole("main")).toContainText("all of it went back");
+  await expect(page.getByRole("main")).toContainText("500 taken back");
+  await expectAccessible(page);
+  await signOut(page);
+  await signIn(page, ada);
+  await expectBalance(page, 10);
+});
+
 test("the inbox has what came of it, and members see none of that", async ({ page, mayRefuse }) => {
   mayRefuse(403);
   await signUp(page, somebody());

@@ -76,7 +76,8 @@
 //! 18. **A purchase comes to what is known of its money.** Its credits come once, when what was agreed is paid. A share of
 //!     them goes back (rule 9) as large as that of the money, rounded down, and all of them with all of it: the greater of
 //!     what its refunds add up to and what its charge tells of refunds, without those that failed, and what disputes took
-//!     and have not returned. So neither the order in which it becomes known matters, nor how often it is told.
+//!     and have not returned. So neither the order in which it becomes known matters, nor how often it is told. The same
+//!     holds for a plan's invoice and the allowance of the month that it paid for; of several months, of the last begun.
 //!
 //! 19. **A top-up is bought for who asked for it, and with measure.** Where less is available than the holder's threshold,
 //!     the pack that they chose is bought once. No attempt begins while another is under way, or within an hour of the

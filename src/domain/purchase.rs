@@ -1,9 +1,10 @@
 //! What a purchase comes to (rule 18): how much of its money went back, how many of its credits go with it, and its state.
 //! Worked out anew from all that is known of it, so that neither the order of the news nor its repetition matters.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Credits};
+use super::{Amount, Credits, Entry, LotNumber};
 
 /// What is known of a purchase's money, in the smallest unit of its currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +113,25 @@ impl Facts {
     }
 }
 
+/// A plan's credits for the last month that has begun within a time that was paid for: in which lot they came, and how
+/// many were new. `None`: there were none. `opened`: the entries by which the subscription opened its lots, in their order.
+pub fn allowance_within<'e>(
+    opened: impl IntoIterator<Item = &'e Entry>,
+    (start, end): (DateTime<Utc>, DateTime<Utc>),
+) -> Option<(LotNumber, Amount)> {
+    let mut last: Option<(DateTime<Utc>, LotNumber, Amount)> = None;
+    for entry in opened {
+        let Some((after, opened)) = entry.kind.subscription().zip(entry.opened) else { continue };
+        let ends_at = after.period.end;
+        // Of a month's lots the first: what a larger plan brings within it is paid for by another invoice.
+        let is_next = last.is_none_or(|(before, ..)| before < ends_at);
+        if is_next && start < ends_at && ends_at <= end && !after.terms.is_free {
+            last = Amount::try_from(after.given.get()).ok().map(|given| (ends_at, opened.lot, given));
+        }
+    }
+    last.map(|(_, lot, given)| (lot, given))
+}
+
 impl Disputed {
     /// Whether its money is gone, for now or for good.
     const fn is_lost(&self) -> bool {
@@ -154,7 +174,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::testing::{amount, credits};
+    use crate::domain::{
+        Act, Subscribe, decide,
+        testing::{amount, at, command, credits, new_account, terms},
+    };
 
     fn paid(paid: i64) -> Facts {
         Facts { paid: Some(paid), ..Facts::default() }
@@ -165,6 +188,33 @@ mod tests {
     }
 
     const WITHDRAWN: Disputed = Disputed { amount: 1_000, is_withdrawn: true, is_reinstated: false };
+
+    /// The entries of an account that is on a plan of a hundred a month, paid for a year.
+    fn a_year() -> Vec<Entry> {
+        let mut account = new_account();
+        let subscribe = Subscribe {
+            terms: terms("pro", 100),
+            anchor: None,
+            paid_until: Some(at(365 * DAY)),
+            fallback: None,
+            is_trial: false,
+        };
+        let command = command(&account, "k", Act::Subscribe(subscribe));
+        decide(&mut account, &command, at(0)).unwrap();
+        account.settle(at(70 * DAY));
+        account.journal().iter().map(|entry| (**entry).clone()).collect()
+    }
+
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn an_invoice_brought_the_allowance_of_the_last_month_that_has_begun_in_its_time() {
+        let opened = a_year();
+        let brought = |from, to| allowance_within(&opened, (at(from * DAY), at(to * DAY)));
+        let lot = |number| Some((LotNumber(number), amount(100)));
+        assert_eq!([brought(0, 31), brought(31, 59), brought(0, 365)], [lot(1), lot(2), lot(3)]);
+        assert_eq!([brought(90, 120), brought(0, 30)], [None, None]);
+    }
 
     #[test]
     fn partial_refunds_add_up_and_the_last_takes_the_rest() {

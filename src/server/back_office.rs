@@ -1,20 +1,23 @@
 //! What admins look at and do about money: purchases and their refunds, the inbox, differences. Each asks one thing of
 //! `purchases` or the store, and puts it into words.
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     AppState, Error,
     purchases::{
         inbox::{self, Tried},
-        refunds::{self, NewRefund},
+        invoices,
+        refunds::{self, NewRefund, Of},
         settle, start,
     },
     store::{
-        differences, payments,
+        differences,
         people::User,
         purchases::{self as store, Item, Purchase},
         stripe_events,
+        stripe_invoices::{self, Invoice},
     },
 };
 use crate::{
@@ -26,14 +29,16 @@ use crate::{
     problem::Problem,
     text,
     views::{
-        BackView, CreditsOfView, DifferenceView, EventView, InboxView, PaidView, PurchaseFactsView,
-        PurchaseRowView, PurchasesView, RefundPreviewView,
+        BackView, CreditsOfView, DifferenceView, EventView, InboxView, InvoiceView, PaidView,
+        PurchaseFactsView, PurchaseRowView, PurchasesView, RefundPreviewView,
     },
 };
 
 /// How many rows a page shows.
 const PAGE: usize = 25;
 const DIFFERENCES_SHOWN_MAX: i64 = 100;
+/// Two years of months.
+const INVOICES_SHOWN_MAX: i64 = 24;
 
 pub async fn purchases(
     state: &AppState,
@@ -57,20 +62,18 @@ pub async fn purchase(state: &AppState, id: &str) -> Result<PurchaseFactsView, E
     let purchase = start::find(state, parsed(id)?).await?;
     let mut conn = state.pool.acquire().await?;
     let facts = settle::facts_of(&mut conn, &purchase).await?;
-    let (back, receipt_url) = match &purchase.payment_intent {
-        Some(payment_intent) => (
-            store::money_back(&mut conn, payment_intent).await?,
-            payments::receipt_url(&mut conn, payment_intent).await?,
-        ),
-        None => (Vec::new(), None),
+    let back = match &purchase.payment_intent {
+        Some(payment_intent) => store::money_back(&mut conn, payment_intent).await?,
+        None => Vec::new(),
     };
+    let mut invoices = Vec::new();
+    if let Some(subscription) = &purchase.subscription {
+        for known in stripe_invoices::of_subscription(&mut conn, subscription, INVOICES_SHOWN_MAX).await? {
+            invoices.push(invoice(&mut conn, &purchase, known).await?);
+        }
+    }
     let agreed = purchase.price.currency();
-    let back = back.into_iter().map(|back| BackView {
-        id: back.id,
-        amount: text::money(back.amount, agreed),
-        state: back.state,
-        is_dispute: back.is_dispute,
-    });
+    let back = back.into_iter().map(|back| back_of(back, agreed));
     let paid = purchase.paid.as_ref().map(|paid| {
         // What was paid may be in a currency that nobody agreed to.
         let currency = Currency::named(&paid.currency).unwrap_or(agreed);
@@ -82,12 +85,14 @@ pub async fn purchase(state: &AppState, id: &str) -> Result<PurchaseFactsView, E
             left: left.map(|left| (text::price(left), text::typed_price(left))),
         }
     });
-    let credits = match &purchase.item {
+    let (credits, receipt_url) = match &purchase.item {
         Item::Pack { credits, .. } => {
             let (are_given, clawed) = (purchase.lot.is_some(), purchase.clawed);
-            Some(CreditsOfView { bought: *credits, are_given, clawed })
+            let receipt_url = store::receipt_url(&mut conn, purchase.id).await?;
+            (Some(CreditsOfView { bought: *credits, are_given, clawed }), receipt_url)
         }
-        Item::Plan { .. } => None,
+        // Each of its invoices has its own.
+        Item::Plan { .. } => (None, None),
     };
     let names = [
         ("Purchase", Some(purchase.id.to_string())),
@@ -101,18 +106,61 @@ pub async fn purchase(state: &AppState, id: &str) -> Result<PurchaseFactsView, E
         paid,
         credits,
         back: back.collect(),
+        invoices,
         receipt_url,
         names: names.collect(),
     })
 }
 
+/// One invoice of a plan, and what went back of it.
+async fn invoice(
+    conn: &mut PgConnection,
+    purchase: &Purchase,
+    invoice: Invoice,
+) -> Result<InvoiceView, Error> {
+    let facts = invoices::facts_of(conn, &invoice).await?;
+    let payments = stripe_invoices::payments_of(conn, &invoice.id).await?;
+    let agreed = purchase.price.currency();
+    let currency = Currency::named(&invoice.currency).unwrap_or(agreed);
+    let mut back = Vec::new();
+    for payment in &payments {
+        back.extend(store::money_back(conn, payment).await?.into_iter().map(|back| back_of(back, currency)));
+    }
+    let left = Price::new(invoice.paid - facts.money_back(), currency).ok();
+    let left = left.filter(|_| !payments.is_empty() && currency == agreed);
+    Ok(InvoiceView {
+        id: invoice.id,
+        period: invoice.period,
+        amount: text::money(invoice.paid, currency),
+        left: left.map(|left| (text::price(left), text::typed_price(left))),
+        clawed: invoice.clawed,
+        back,
+        url: invoice.hosted_url,
+    })
+}
+
+fn back_of(back: store::Back, currency: Currency) -> BackView {
+    BackView {
+        id: back.id,
+        amount: text::money(back.amount, currency),
+        state: back.state,
+        is_dispute: back.is_dispute,
+    }
+}
+
 /// `amount` as it was typed in.
-pub async fn preview_refund(state: &AppState, id: &str, amount: &str) -> Result<RefundPreviewView, Error> {
+pub async fn preview_refund(
+    state: &AppState,
+    id: &str,
+    invoice: Option<&str>,
+    amount: &str,
+) -> Result<RefundPreviewView, Error> {
     let purchase = start::find(state, parsed(id)?).await?;
     let money = typed_amount(&purchase, amount)?;
-    let preview = refunds::preview(state, purchase.id, money.minor()).await?;
+    let preview = refunds::preview(state, Of { purchase: purchase.id, invoice }, money.minor()).await?;
     Ok(RefundPreviewView {
         purchase: purchase.id.to_string(),
+        invoice: invoice.map(ToOwned::to_owned),
         account: purchase.account.to_string(),
         money: text::price(money),
         amount: text::typed_price(money),
@@ -127,7 +175,7 @@ pub async fn preview_refund(state: &AppState, id: &str, amount: &str) -> Result<
 pub async fn refund(
     state: &AppState,
     admin: &User,
-    id: &str,
+    (id, invoice): (&str, Option<&str>),
     amount: &str,
     reason: &str,
     key: &str,
@@ -136,7 +184,8 @@ pub async fn refund(
     let purchase = start::find(state, parsed(id)?).await?;
     let amount = typed_amount(&purchase, amount)?.minor();
     let new = NewRefund { amount, reason, key, by: admin.id };
-    refunds::start(state, &state.stripe, purchase.id, new).await.map(drop)
+    let of = Of { purchase: purchase.id, invoice };
+    refunds::start(state, &state.stripe, of, new).await.map(drop)
 }
 
 pub async fn inbox(state: &AppState, only_failed: bool, before: Option<&str>) -> Result<InboxView, Error> {

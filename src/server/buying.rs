@@ -12,7 +12,6 @@ use super::{
         start::{self, NewPurchase, PURCHASE, Wanted},
     },
     store::{
-        payments,
         people::User,
         purchases::{self as store, Item, Purchase},
         stripe_customers, stripe_subscriptions,
@@ -113,12 +112,7 @@ pub async fn look(state: &AppState, member: &User, id: &str) -> Result<PurchaseV
             (None, current.is_some_and(|current| current.terms.plan == *key))
         }
     };
-    let receipt_url = match &purchase.payment_intent {
-        Some(payment_intent) => {
-            payments::receipt_url(&mut *state.pool.acquire().await?, payment_intent).await?
-        }
-        None => None,
-    };
+    let receipt_url = store::receipt_url(&mut *state.pool.acquire().await?, purchase.id).await?;
     Ok(PurchaseView {
         id: purchase.id.to_string(),
         stage: StageView::of(purchase.state, is_with_bank(&purchase), is_there, credits),

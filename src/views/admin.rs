@@ -33,6 +33,8 @@ pub struct PurchaseFactsView {
     pub paid: Option<PaidView>,
     pub credits: Option<CreditsOfView>,
     pub back: Vec<BackView>,
+    /// Of a plan, the newest first.
+    pub invoices: Vec<InvoiceView>,
     pub receipt_url: Option<String>,
     /// Stripe's own names for it: what it is, and its id.
     pub names: Vec<(String, String)>,
@@ -54,6 +56,21 @@ pub struct CreditsOfView {
     pub clawed: Credits,
 }
 
+/// An invoice of a plan that was paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InvoiceView {
+    pub id: String,
+    /// What it paid for; none: a change within a period.
+    pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    pub amount: String,
+    /// What can still be sent back, in words and as it is typed in.
+    pub left: Option<(String, String)>,
+    /// How many of its credits went back.
+    pub clawed: Credits,
+    pub back: Vec<BackView>,
+    pub url: Option<String>,
+}
+
 /// A refund or a dispute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackView {
@@ -67,6 +84,8 @@ pub struct BackView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RefundPreviewView {
     pub purchase: String,
+    /// Of a plan: which of its invoices.
+    pub invoice: Option<String>,
     pub title: String,
     pub account: String,
     /// In words, and as it was typed in.

@@ -27,10 +27,7 @@ use crate::{
             settle,
             start::{self, NewPurchase, Wanted},
         },
-        store::{
-            payments,
-            purchases::{self as store, Item},
-        },
+        store::purchases::{self as store, Item},
     },
 };
 
@@ -157,12 +154,7 @@ pub async fn show(
     let purchase = start::find(&state, id).await?;
     let mut conn = state.pool.acquire().await.map_err(Error::from)?;
     let facts = settle::facts_of(&mut conn, &purchase).await?;
-    let receipt_url = match &purchase.payment_intent {
-        Some(payment_intent) => {
-            payments::receipt_url(&mut conn, payment_intent).await.map_err(Error::from)?
-        }
-        None => None,
-    };
+    let receipt_url = store::receipt_url(&mut conn, id).await.map_err(Error::from)?;
     let (pack, plan, credits) = match purchase.item {
         Item::Pack { key, credits, .. } => (Some(key), None, Some(credits)),
         Item::Plan { key, .. } => (None, Some(key), None),

@@ -201,7 +201,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// The same as the transaction sees it.
+    /// An account's entries by which its subscription opened a lot, in their order, also what has fallen due since the
+    /// last one; as the transaction sees them.
+    pub async fn plan_lots_in(
+        &self,
+        conn: &mut PgConnection,
+        id: AccountId,
+    ) -> Result<Vec<Arc<Entry>>, Error> {
+        let mut opened = store::plan_lots(conn, self.buckets.of(id), id).await?;
+        opened.extend(self.account_in(conn, id).await?.journal().iter().cloned());
+        Ok(opened)
+    }
+
+    /// An account as it stands at this moment, as the transaction sees it.
     pub async fn account_in(&self, conn: &mut PgConnection, id: AccountId) -> Result<Account, Error> {
         let found = store::find(conn, self.buckets.of(id), id).await?;
         let mut account = found.ok_or(Problem::UnknownAccount)?;

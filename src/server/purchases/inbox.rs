@@ -121,7 +121,13 @@ pub async fn try_one(state: &AppState, is_live: bool, id: &str) -> Result<Tried,
         Err(not_an_event) => Err(Error::internal(not_an_event)),
     };
     match applied {
-        Ok(Applied { account, ignored }) => {
+        // Its facts are kept, and the rest is for an admin: who tries it again once that is mended.
+        Ok(Applied { waits: Some(why), .. }) => {
+            store::fail(&mut transaction, id, why, None).await?;
+            transaction.commit().await?;
+            Ok(Tried::Failed(why.to_owned()))
+        }
+        Ok(Applied { account, ignored, waits: None }) => {
             let outcome = if ignored.is_some() { Outcome::Ignored } else { Outcome::Done };
             store::end(&mut transaction, id, outcome, ignored, now).await?;
             transaction.commit().await?;

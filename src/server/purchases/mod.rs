@@ -1,14 +1,17 @@
 //! What was bought: from the first click to what became of the money. What Stripe tells is written down as facts, and the
 //! account is given what follows from all of them (rule 18), so that news may come twice, late and in any order.
 //!
-//! `start` begins a purchase, `till` is what is asked of Stripe for it; `automatic` is one that nobody pays on a page. `inbox` takes in events, which come by `webhook`;
-//! `facts` writes down what they tell, `settle` and `subscribed` work out what follows. `change` puts another plan in the
+//! `start` begins a purchase, `till` is what is asked of Stripe for it; `automatic` is one that nobody pays on a page.
+//! `inbox` takes in events, which come by `webhook`; `facts` writes down what they tell, `settle`, `subscribed` and
+//! `invoices` work out what follows, and `bought` has credits go back with their money. `change` puts another plan in the
 //! place of one that is paid for. `refunds` are those that admins start, `reconcile` compares Stripe's books with ours.
 
 pub mod automatic;
+mod bought;
 pub mod change;
 mod facts;
 pub mod inbox;
+pub mod invoices;
 pub mod reconcile;
 pub mod refunds;
 pub mod settle;
@@ -40,6 +43,8 @@ pub struct Applied {
     pub account: Option<AccountId>,
     /// Why nothing follows from it, where nothing does.
     pub ignored: Option<&'static str>,
+    /// Why nothing follows from it yet, where an admin is to see to that. What it tells is kept.
+    pub waits: Option<&'static str>,
 }
 
 /// Writes down what an event tells, and does what follows from it, in the caller's transaction. How often and in which
@@ -63,6 +68,7 @@ async fn learn(
         About::Dispute(dispute) => facts::dispute(state, conn, at, dispute).await,
         About::Subscription(told) => subscribed::status(state, conn, at, told).await,
         About::Invoice(invoice) => subscribed::invoice(state, conn, invoice).await,
+        About::InvoicePayment(payment) => invoices::payment(state, conn, payment).await,
         About::Other => Ok(Applied::ignored("nothing follows from events of this kind")),
     }
 }
@@ -88,12 +94,14 @@ pub async fn give_up_unsent(state: &AppState, purchase: &Purchase) -> Result<(),
 }
 
 impl Applied {
+    const NOTHING: Self = Self { account: None, ignored: None, waits: None };
+
     const fn ignored(why: &'static str) -> Self {
-        Self { account: None, ignored: Some(why) }
+        Self { ignored: Some(why), ..Self::NOTHING }
     }
 
     const fn to(account: AccountId) -> Self {
-        Self { account: Some(account), ignored: None }
+        Self { account: Some(account), ..Self::NOTHING }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Reconciliation: what Stripe's books say, against ours. Events that never arrived are fetched, charges are learned of
 //! once more day by day, and what does not agree then is noted for admins.
 
+use std::error::Error as StdError;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use sqlx::Connection;
 
-use super::{Till, differ, inbox, learn, money, name_of};
+use super::{Till, differ, inbox, learn, learn_alone, money, name_of};
 use crate::server::{
     AppState, Error,
     store::{
@@ -12,7 +14,7 @@ use crate::server::{
         reconciled::{self, Reconciled},
         stripe_events,
     },
-    stripe::{About, Charge},
+    stripe::{self, About, Charge},
 };
 
 /// Events may still be on their way, and Stripe lists them with a delay: this far back they are asked for again.
@@ -107,9 +109,31 @@ async fn compare_charges(
     let (charges, next) = till.charges(from, to, listing.after.as_deref()).await?;
     let mut found = 0;
     for charge in charges.into_iter().filter(|charge| charge.is_paid) {
+        learn_of_invoice(state, till, &charge).await?;
         found += u64::from(compare(state, charge).await?);
     }
     Ok((found, next))
+}
+
+/// Asks which invoice a charge pays, where that was never told: only newer endpoints are sent it, and they have to ask
+/// for it.
+async fn learn_of_invoice(state: &AppState, till: &dyn Till, charge: &Charge) -> Result<(), Error> {
+    let Some(payment_intent) = &charge.payment_intent else { return Ok(()) };
+    if payments::is_for_something(&mut *state.pool.acquire().await?, payment_intent).await? {
+        return Ok(());
+    }
+    let payments = match till.invoice_payments(payment_intent).await {
+        // A restricted key may not be let to look: then it is as if there were none.
+        Err(error @ stripe::Error::Refused { .. }) => {
+            tracing::warn!(error = &error as &dyn StdError, "Stripe does not tell what a charge pays");
+            return Ok(());
+        }
+        payments => payments?,
+    };
+    for payment in payments {
+        learn_alone(state, About::InvoicePayment(payment)).await?;
+    }
+    Ok(())
 }
 
 /// Whether something is found that was not known.

@@ -5,10 +5,13 @@ use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Till, learn_alone, settle::facts_of, start::find};
+use super::{Till, invoices, learn_alone, settle::facts_of, start::find};
 use crate::{
     domain::{
-        Credits, IdempotencyKey, UserId, WhenSpent, catalog::Price, note::Description, purchase::Refunded,
+        Amount, Credits, IdempotencyKey, LotNumber, UserId, WhenSpent,
+        catalog::Price,
+        note::Description,
+        purchase::{Facts, Refunded},
     },
     problem::Problem,
     server::{
@@ -16,6 +19,7 @@ use crate::{
         store::{
             purchases::{self, Item, Purchase},
             refunds_asked::{self, Asked},
+            stripe_invoices,
         },
         stripe::{self, About},
     },
@@ -24,6 +28,23 @@ use crate::{
 /// Stripe knows a key for a day. After this nothing is asked under it again, which might be a second refund: one that was
 /// made was heard of by then.
 const KEY_LASTS: TimeDelta = TimeDelta::hours(23);
+
+/// A payment that may be refunded: of a pack its only one, of a plan that of an invoice, by Stripe's id.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    pub purchase: Uuid,
+    pub invoice: Option<&'a str>,
+}
+
+/// What is known of such a payment.
+struct Payment {
+    purchase: Purchase,
+    payment_intent: String,
+    facts: Facts,
+    /// The credits that go with its money, and how many of them went.
+    lot: Option<(LotNumber, Amount)>,
+    clawed: Credits,
+}
 
 /// What a refund would come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,23 +70,22 @@ pub struct NewRefund<'a> {
 }
 
 /// Writes nothing.
-pub async fn preview(state: &AppState, id: Uuid, amount: i64) -> Result<Preview, Error> {
+pub async fn preview(state: &AppState, of: Of<'_>, amount: i64) -> Result<Preview, Error> {
     let mut conn = state.pool.acquire().await?;
-    let purchase = purchases::find(&mut conn, id).await?.ok_or(Problem::UnknownPurchase)?;
-    let money = refundable(state, &mut conn, &purchase, amount).await?;
-    let mut facts = facts_of(&mut conn, &purchase).await?;
+    let purchase = purchases::find(&mut conn, of.purchase).await?.ok_or(Problem::UnknownPurchase)?;
+    let payment = payment(state, &mut conn, purchase, of.invoice).await?;
+    let money = refundable(state, &mut conn, &payment, amount).await?;
     drop(conn);
+    let Payment { purchase, mut facts, lot, clawed, .. } = payment;
     let back = facts.money_back();
     // As if that much had gone back by refunds alone, so that it counts beside whatever is known.
     facts.refunded = 0;
     facts.disputes.clear();
     facts.refunds = vec![Refunded { amount: back + amount, is_failed: false }];
-    let credits = match (&purchase.item, purchase.lot) {
-        (Item::Pack { credits, .. }, Some(_)) => facts.clawed(*credits).less(purchase.clawed),
-        _ => Credits::ZERO,
-    };
+    let credits = lot.map_or(Credits::ZERO, |(_, credits)| facts.clawed(credits).less(clawed));
     let account = state.ledger.account(purchase.account).await?;
-    let remaining = purchase.lot.and_then(|lot| account.lot(lot)).map_or(Credits::ZERO, |lot| lot.remaining);
+    let lot = lot.and_then(|(lot, _)| account.lot(lot));
+    let remaining = lot.map_or(Credits::ZERO, |lot| lot.remaining);
     let there = credits.min(remaining);
     let when_spent = state.catalog().clawback;
     Ok(Preview { money, credits, there, gone: credits.less(there), when_spent })
@@ -75,13 +95,12 @@ pub async fn preview(state: &AppState, id: Uuid, amount: i64) -> Result<Preview,
 pub async fn start(
     state: &AppState,
     till: &dyn Till,
-    id: Uuid,
+    of: Of<'_>,
     new: NewRefund<'_>,
 ) -> Result<Purchase, Error> {
     IdempotencyKey::parse(new.key).map_err(|_| Problem::IdempotencyKeyInvalid)?;
     Description::parse(new.reason).map_err(|_| Problem::Invalid)?;
-    let (purchase, asked) = noted(state, id, &new).await?;
-    let payment_intent = purchase.payment_intent.ok_or(Problem::NotRefundable)?;
+    let (asked, id) = (noted(state, of, &new).await?, of.purchase);
     if asked.is_answered {
         return find(state, id).await;
     }
@@ -89,7 +108,7 @@ pub async fn start(
         return Err(Problem::NotRefundable.into());
     }
     let key = format!("scrip:refund:{}", asked.id);
-    let answer = till.refund(&payment_intent, asked.amount, &key, new.reason).await;
+    let answer = till.refund(&asked.payment_intent, asked.amount, &key, new.reason).await;
     let mut conn = state.pool.acquire().await?;
     match answer {
         Ok(refund) => {
@@ -108,39 +127,77 @@ pub async fn start(
     }
 }
 
-async fn noted(state: &AppState, id: Uuid, new: &NewRefund<'_>) -> Result<(Purchase, Asked), Error> {
+async fn noted(state: &AppState, of: Of<'_>, new: &NewRefund<'_>) -> Result<Asked, Error> {
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
-    let purchase = purchases::lock(&mut transaction, id).await?.ok_or(Problem::UnknownPurchase)?;
-    if let Some(asked) = refunds_asked::of_key(&mut transaction, id, new.key).await? {
-        let is_same = asked.amount == new.amount && asked.reason == new.reason;
-        return if is_same { Ok((purchase, asked)) } else { Err(Problem::KeyReused.into()) };
+    let purchase = purchases::lock(&mut transaction, of.purchase).await?.ok_or(Problem::UnknownPurchase)?;
+    let known = refunds_asked::of_key(&mut transaction, of.purchase, new.key).await?;
+    if let Some(asked) = &known
+        && (asked.amount != new.amount || asked.reason != new.reason)
+    {
+        return Err(Problem::KeyReused.into());
     }
-    refundable(state, &mut transaction, &purchase, new.amount).await?;
+    let payment = payment(state, &mut transaction, purchase, of.invoice).await?;
+    if let Some(asked) = known {
+        let is_same = asked.payment_intent == payment.payment_intent;
+        return if is_same { Ok(asked) } else { Err(Problem::KeyReused.into()) };
+    }
+    refundable(state, &mut transaction, &payment, new.amount).await?;
     let asked = Asked {
         id: state.clock.new_id(),
+        payment_intent: payment.payment_intent,
         amount: new.amount,
         reason: new.reason.to_owned(),
         asked_at: state.clock.now(),
         is_answered: false,
         is_refused: false,
     };
-    refunds_asked::insert(&mut transaction, id, new.key, &asked, new.by).await?;
+    refunds_asked::insert(&mut transaction, of.purchase, new.key, &asked, new.by).await?;
     transaction.commit().await?;
-    Ok((purchase, asked))
+    Ok(asked)
 }
 
-/// So much of a purchase's money, if so much of it is still with us and not asked for already.
+/// A payment of a purchase, if there is one and whom we ask knows of it.
+async fn payment(
+    state: &AppState,
+    conn: &mut PgConnection,
+    purchase: Purchase,
+    invoice: Option<&str>,
+) -> Result<Payment, Error> {
+    if purchase.mode != state.stripe.mode() {
+        return Err(Problem::NotRefundable.into());
+    }
+    let Some(invoice) = invoice else {
+        let payment_intent = purchase.payment_intent.clone().ok_or(Problem::NotRefundable)?;
+        let credits = if let Item::Pack { credits, .. } = purchase.item { Some(credits) } else { None };
+        let (facts, lot) = (facts_of(conn, &purchase).await?, purchase.lot.zip(credits));
+        return Ok(Payment { payment_intent, facts, lot, clawed: purchase.clawed, purchase });
+    };
+    let found = stripe_invoices::find(conn, invoice).await?.filter(|invoice| {
+        purchase.subscription.as_ref() == Some(&invoice.subscription)
+            && invoice.currency == purchase.price.currency().as_str()
+    });
+    let invoice = found.ok_or(Problem::NotRefundable)?;
+    let payments = stripe_invoices::payments_of(conn, &invoice.id).await?;
+    let payment_intent = payments.into_iter().next().ok_or(Problem::NotRefundable)?;
+    let facts = invoices::facts_of(conn, &invoice).await?;
+    let lot = match invoice.lot {
+        Some(lot) => Some(lot),
+        None => invoices::credits_of(state, conn, purchase.account, &invoice).await?,
+    };
+    Ok(Payment { payment_intent, facts, lot, clawed: invoice.clawed, purchase })
+}
+
+/// So much of a payment's money, if so much of it is still with us and not asked for already.
 async fn refundable(
     state: &AppState,
     conn: &mut PgConnection,
-    purchase: &Purchase,
+    payment: &Payment,
     amount: i64,
 ) -> Result<Price, Error> {
-    let facts = facts_of(conn, purchase).await?;
-    let asked = refunds_asked::unanswered(conn, purchase.id, state.clock.now() - KEY_LASTS).await?;
+    let Payment { purchase, payment_intent, facts, .. } = payment;
+    let asked = refunds_asked::unanswered(conn, payment_intent, state.clock.now() - KEY_LASTS).await?;
     let left = facts.paid.unwrap_or_default() - facts.money_back() - asked;
-    let is_payment = purchase.payment_intent.is_some() && purchase.mode == state.stripe.mode();
     let money = Price::new(amount, purchase.price.currency()).ok();
-    Ok(money.filter(|_| is_payment && amount <= left).ok_or(Problem::NotRefundable)?)
+    Ok(money.filter(|_| amount <= left).ok_or(Problem::NotRefundable)?)
 }

@@ -196,7 +196,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     }
     let (mut item, title, description, price) = new.item.agreed(&catalog)?;
     if let Item::Plan { trial_days, .. } = &mut item
-        && (had_trial || purchases::had_plan(&mut transaction, account).await?)
+        && (had_trial || purchases::had_plan(&mut transaction, state.stripe.mode(), account).await?)
     {
         // A trial is for who begins.
         *trial_days = None;

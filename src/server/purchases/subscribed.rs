@@ -3,20 +3,22 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{Applied, differ, money};
 use crate::{
     domain::{
-        AccountId, Act, Command, IdempotencyKey, Refusal, Subscribe, Unsubscribe, catalog::PlanKey,
+        AccountId, Act, Catalog, Command, IdempotencyKey, Refusal, Subscribe, Unsubscribe, catalog::PlanKey,
         note::Reference,
     },
     server::{
         AppState, Error,
         store::{
-            profiles,
-            purchases::{self, Item},
+            payments, profiles,
+            purchases::{self, Item, Purchase},
             stripe_customers,
-            stripe_subscriptions::{self as store, Applied as Told, End, PaidPeriod},
+            stripe_invoices::{self as invoices, PaidPeriod},
+            stripe_subscriptions::{self as store, Applied as Told, End},
         },
         stripe::{Invoice, InvoiceReason, Subscribed, Subscription},
         subscriptions::subscribe_again,
@@ -37,24 +39,30 @@ pub async fn status(
         store::note_terms(conn, &told.id, (terms.account, &terms.plan, terms.purchase), told_at).await?;
     }
     store::note_status(conn, &told.id, &told.status, told.ends_with_period, told.ended_at, told_at).await?;
-    settle(state, conn, &told.id).await
+    let applied = settle(state, conn, &told.id).await?;
+    // Its invoice waits, not this.
+    Ok(Applied { waits: None, ..applied })
 }
 
 pub async fn invoice(state: &AppState, conn: &mut PgConnection, invoice: &Invoice) -> Result<Applied, Error> {
     let Some(subscription) = invoice.subscription.as_deref().filter(|_| invoice.is_paid) else {
         return Ok(Applied::ignored("it is of no subscription, or was not paid"));
     };
+    invoices::lock(conn, &invoice.id).await?;
+    if let Some(payment_intent) = &invoice.payment_intent {
+        invoices::note_payment(conn, &invoice.id, payment_intent).await?;
+    }
+    for payment_intent in invoices::payments_of(conn, &invoice.id).await? {
+        payments::lock(conn, &payment_intent).await?;
+    }
     store::lock(conn, subscription, state.stripe.mode()).await?;
     if let Some(terms) = &invoice.terms {
         if !is_of(state, conn, terms, None, subscription).await? {
             return Ok(Applied::ignored("its account is unknown"));
         }
-        if !is_as_agreed(state, conn, invoice, terms).await? {
-            return Ok(Applied::ignored("what was paid is not what was agreed"));
-        }
         store::note_first_terms(conn, subscription, (terms.account, &terms.plan, terms.purchase)).await?;
     }
-    let noted = store::Invoice {
+    let noted = invoices::Told {
         id: &invoice.id,
         subscription,
         reason: match invoice.reason {
@@ -66,11 +74,11 @@ pub async fn invoice(state: &AppState, conn: &mut PgConnection, invoice: &Invoic
         period: invoice.period,
         paid: invoice.paid.minor,
         currency: &invoice.paid.currency,
-        payment_intent: invoice.payment_intent.as_deref(),
         hosted_url: invoice.hosted_url.as_deref(),
     };
-    store::note_invoice(conn, &noted).await?;
-    settle(state, conn, subscription).await
+    invoices::note(conn, &noted).await?;
+    let applied = settle(state, conn, subscription).await?;
+    Ok(Applied { waits: applied.waits.filter(|_| invoice.reason == InvoiceReason::Create), ..applied })
 }
 
 /// Whether the account is there, and is the customer's.
@@ -94,27 +102,37 @@ async fn is_of(
     Ok(!is_another)
 }
 
-/// Whether the first invoice comes to what was agreed, or to nothing where there is a trial.
-async fn is_as_agreed(
+/// The first period, if it did not come to what was agreed: it is paid for, and brings nothing until that is mended.
+async fn differing_first(
     state: &AppState,
     conn: &mut PgConnection,
-    invoice: &Invoice,
-    terms: &Subscribed,
-) -> Result<bool, Error> {
-    let Some(id) = terms.purchase.filter(|_| invoice.reason == InvoiceReason::Create) else {
-        return Ok(true);
-    };
-    let Some(purchase) = purchases::find(conn, id).await? else { return Ok(true) };
-    let (agreed, paid) = (purchase.price, &invoice.paid);
-    let has_trial = matches!(purchase.item, Item::Plan { trial_days: Some(_), .. });
-    let is_agreed = paid.currency == agreed.currency().as_str()
-        && (paid.minor == agreed.minor() || (paid.minor == 0 && has_trial));
-    if !is_agreed {
-        let agreed = money(agreed.minor(), agreed.currency().as_str());
-        let what = format!("paid {} where {agreed} was agreed", money(paid.minor, &paid.currency));
-        differ(state, conn, "amount_differs", &invoice.id, what).await?;
+    periods: &[PaidPeriod],
+    purchase: Option<Uuid>,
+) -> Result<Option<usize>, Error> {
+    let Some(purchase) = purchase else { return Ok(None) };
+    let Some(place) = periods.iter().position(|period| period.is_first) else { return Ok(None) };
+    let Some(purchase) = purchases::find(conn, purchase).await? else { return Ok(None) };
+    let first = &periods[place];
+    if is_as_agreed(&state.catalog(), &purchase, first) {
+        return Ok(None);
     }
-    Ok(is_agreed)
+    let agreed = money(purchase.price.minor(), purchase.price.currency().as_str());
+    let what = format!(
+        "paid {} where {agreed} was agreed: no credits were given. Its event is applied once the catalog says so too",
+        money(first.paid, &first.currency),
+    );
+    differ(state, conn, "amount_differs", &first.invoice, what).await?;
+    Ok(Some(place))
+}
+
+/// Whether what was paid is the price of the purchase, or of its plan by now, or nothing where there is a trial.
+fn is_as_agreed(catalog: &Catalog, purchase: &Purchase, first: &PaidPeriod) -> bool {
+    let Item::Plan { key, trial_days, .. } = &purchase.item else { return false };
+    let prices = [Some(purchase.price), catalog.plan(key.as_str()).and_then(|plan| plan.price)];
+    let mut prices = prices.into_iter().flatten();
+    let is_free = first.paid == 0 && trial_days.is_some();
+    prices
+        .any(|price| first.currency == price.currency().as_str() && (is_free || first.paid == price.minor()))
 }
 
 /// Tells the account's subscription what follows from all that is known, and was not told yet.
@@ -124,17 +142,22 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
         return Ok(Applied::ignored("it is not known to be a subscription of ours"));
     };
     let now = state.clock.now();
+    let mut waits = None;
     let mut teller = Teller { state, account, subscription: id, told: known.applied };
     if known.ended_at.is_some() {
         if teller.told.until.is_some() && teller.told.end != Some(End::AtOnce) {
             // The end of an old subscription is not that of the one which took its place.
-            if !store::has_another(conn, account, id, now).await? {
+            if !store::has_another(conn, state.stripe.mode(), account, id, now).await? {
                 teller.unsubscribe(conn, true).await?;
             }
             teller.told.end = Some(End::AtOnce);
         }
     } else {
-        let periods = store::periods(conn, id).await?;
+        let mut periods = invoices::periods(conn, id).await?;
+        if let Some(first) = differing_first(state, conn, &periods, known.purchase).await? {
+            periods.remove(first);
+            waits = Some("what was paid is not what was agreed");
+        }
         // One that is over brings nothing any more.
         if let Some(newest) = periods.last().filter(|newest| newest.end > now) {
             let goes_on = teller.told.end == Some(End::WithPeriod) && !known.ends_with_period;
@@ -143,7 +166,7 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
             if !is_told {
                 let is_first = teller.told.until.is_none();
                 teller.subscribe(conn, &plan, &periods, newest).await?;
-                if is_first && store::has_another(conn, account, id, now).await? {
+                if is_first && store::has_another(conn, state.stripe.mode(), account, id, now).await? {
                     let what =
                         format!("{account} pays for another plan as well: end one of the two at Stripe");
                     differ(state, conn, "two_plans", id, what).await?;
@@ -156,7 +179,11 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
         }
     }
     store::settled(conn, id, &teller.told).await?;
-    Ok(Applied::to(account))
+    // What is told of an invoice's money before its credits come waits for them.
+    for invoice in invoices::ids_with_money_back(conn, id).await? {
+        super::invoices::settle(state, conn, &invoice).await?;
+    }
+    Ok(Applied { waits, ..Applied::to(account) })
 }
 
 /// What tells the account's subscription, and remembers what it was told.

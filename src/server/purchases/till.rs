@@ -9,7 +9,7 @@ use crate::{
     server::{
         Error,
         store::purchases::{Item, Purchase},
-        stripe::{self, Charge, Checkout, Intent, NewCheckout, OffSession, Refund, Stripe},
+        stripe::{self, Charge, Checkout, Intent, InvoicePayment, NewCheckout, OffSession, Refund, Stripe},
     },
 };
 
@@ -57,6 +57,9 @@ pub trait Till: Send + Sync {
 
     /// Events since a moment, as they were sent.
     async fn events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<Part<String>, stripe::Error>;
+
+    /// Which invoices a payment pays.
+    async fn invoice_payments(&self, payment_intent: &str) -> Result<Vec<InvoicePayment>, stripe::Error>;
 
     /// Charges from one moment until right before another.
     async fn charges(
@@ -149,6 +152,10 @@ impl Till for Stripe {
 
     async fn events(&self, since: DateTime<Utc>, after: Option<&str>) -> Result<Part<String>, stripe::Error> {
         Self::events(self, since, after).await.map(|page| (page.items, page.next))
+    }
+
+    async fn invoice_payments(&self, payment_intent: &str) -> Result<Vec<InvoicePayment>, stripe::Error> {
+        Self::invoice_payments(self, payment_intent).await
     }
 
     async fn charges(

@@ -19,6 +19,7 @@ pub mod sessions;
 pub mod signals;
 pub mod stripe_customers;
 pub mod stripe_events;
+pub mod stripe_invoices;
 pub mod stripe_subscriptions;
 pub mod test_clock;
 pub mod top_ups;

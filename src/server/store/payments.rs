@@ -134,64 +134,32 @@ pub async fn note_dispute(
     .map(drop)
 }
 
-/// What is known of the money that went back of a payment.
-pub async fn facts(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Facts> {
+/// What is known of the money that went back of these payments of one thing.
+pub async fn facts(conn: &mut PgConnection, payment_intents: &[String]) -> sqlx::Result<Facts> {
     let refunded = sqlx::query_scalar!(
-        "select refunded
-         from payments
-         where payment_intent = $1",
-        payment_intent,
+        r#"select coalesce(sum(refunded), 0)::bigint as "sum!"
+           from payments
+           where payment_intent = any($1)"#,
+        payment_intents,
     );
-    let refunded = refunded.fetch_optional(&mut *conn).await?.unwrap_or_default();
+    let refunded = refunded.fetch_one(&mut *conn).await?;
     let refunds = sqlx::query_as!(
         Refunded,
         r#"select amount, state = 'failed' as "is_failed!"
            from payment_refunds
-           where payment_intent = $1"#,
-        payment_intent,
+           where payment_intent = any($1)"#,
+        payment_intents,
     );
     let refunds = refunds.fetch_all(&mut *conn).await?;
     let disputes = sqlx::query_as!(
         Disputed,
         "select amount, withdrawn as is_withdrawn, reinstated as is_reinstated
          from disputes
-         where payment_intent = $1",
-        payment_intent,
+         where payment_intent = any($1)",
+        payment_intents,
     );
     let disputes = disputes.fetch_all(conn).await?;
     Ok(Facts { refunded, refunds, disputes, ..Facts::default() })
-}
-
-/// The paid invoice of a subscription that a payment is for.
-#[derive(Debug)]
-pub struct PaidInvoice {
-    pub id: String,
-    pub paid: i64,
-    pub currency: String,
-}
-
-pub async fn invoice_of(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Option<PaidInvoice>> {
-    sqlx::query_as!(
-        PaidInvoice,
-        "select id, paid, currency
-         from stripe_invoices
-         where payment_intent = $1
-         limit 1",
-        payment_intent,
-    )
-    .fetch_optional(conn)
-    .await
-}
-
-/// Where the buyer of a payment finds the receipt.
-pub async fn receipt_url(conn: &mut PgConnection, payment_intent: &str) -> sqlx::Result<Option<String>> {
-    let url = sqlx::query_scalar!(
-        "select receipt_url
-         from payments
-         where payment_intent = $1",
-        payment_intent,
-    );
-    Ok(url.fetch_optional(conn).await?.flatten())
 }
 
 /// Whether a payment is for a purchase, or for a subscription's invoice.
@@ -203,7 +171,8 @@ pub async fn is_for_something(conn: &mut PgConnection, payment_intent: &str) -> 
                where payment_intent = $1
            ) or exists (
                select
-               from stripe_invoices
+               from invoice_payments
+               join stripe_invoices on stripe_invoices.id = invoice_payments.invoice
                where payment_intent = $1
            ) as "is_known!""#,
         payment_intent,

@@ -9,6 +9,8 @@ use crate::domain::UserId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub id: Uuid,
+    /// Of which payment.
+    pub payment_intent: String,
     pub amount: i64,
     pub reason: String,
     pub asked_at: DateTime<Utc>,
@@ -26,8 +28,8 @@ pub async fn insert(
     by: UserId,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into refunds_asked (id, purchase, key, amount, reason, asked_by, asked_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into refunds_asked (id, purchase, key, amount, reason, asked_by, asked_at, payment_intent)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         asked.id,
         purchase,
         key,
@@ -35,6 +37,7 @@ pub async fn insert(
         asked.reason,
         Uuid::from(by),
         asked.asked_at,
+        asked.payment_intent,
     )
     .execute(conn)
     .await
@@ -44,7 +47,7 @@ pub async fn insert(
 pub async fn of_key(conn: &mut PgConnection, purchase: Uuid, key: &str) -> sqlx::Result<Option<Asked>> {
     sqlx::query_as!(
         Asked,
-        r#"select id, amount, reason, asked_at, refund is not null as "is_answered!", error is not null as "is_refused!"
+        r#"select id, payment_intent, amount, reason, asked_at, refund is not null as "is_answered!", error is not null as "is_refused!"
            from refunds_asked
            where purchase = $1
              and key = $2"#,
@@ -55,16 +58,20 @@ pub async fn of_key(conn: &mut PgConnection, purchase: Uuid, key: &str) -> sqlx:
     .await
 }
 
-/// How much of a purchase's money was asked for since a moment, and may be on its way: nobody answered.
-pub async fn unanswered(conn: &mut PgConnection, purchase: Uuid, since: DateTime<Utc>) -> sqlx::Result<i64> {
+/// How much of a payment's money was asked for since a moment, and may be on its way: nobody answered.
+pub async fn unanswered(
+    conn: &mut PgConnection,
+    payment_intent: &str,
+    since: DateTime<Utc>,
+) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"select coalesce(sum(amount), 0)::bigint as "sum!"
            from refunds_asked
-           where purchase = $1
+           where payment_intent = $1
              and asked_at > $2
              and refund is null
              and error is null"#,
-        purchase,
+        payment_intent,
         since,
     )
     .fetch_one(conn)
@@ -82,14 +89,13 @@ pub async fn heard(
         "update refunds_asked
          set refund = $2
          where id = (
-             select asked.id
-             from refunds_asked asked
-             join purchases on purchases.id = asked.purchase
-             where purchases.payment_intent = $1
-               and asked.amount = $3
-               and asked.refund is null
-               and asked.error is null
-             order by asked.asked_at, asked.id
+             select id
+             from refunds_asked
+             where payment_intent = $1
+               and amount = $3
+               and refund is null
+               and error is null
+             order by asked_at, id
              limit 1
          )
            and not exists (

@@ -1,4 +1,4 @@
-//! Subscriptions as Stripe told of them, their paid invoices, and what the account's own subscription was told of that.
+//! Subscriptions as Stripe told of them, and what the account's own subscription was told of that.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -32,16 +32,6 @@ pub struct Applied {
 pub enum End {
     WithPeriod,
     AtOnce,
-}
-
-/// A period that was paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PaidPeriod {
-    pub start: DateTime<Utc>,
-    pub end: DateTime<Utc>,
-    /// Whether it is the subscription's first.
-    pub is_first: bool,
-    pub paid: i64,
 }
 
 /// The subscription that an account pays for, the newest where there are several.
@@ -174,43 +164,6 @@ pub async fn note_status(
     .map(drop)
 }
 
-/// An invoice that was paid.
-#[derive(Debug)]
-pub struct Invoice<'a> {
-    pub id: &'a str,
-    pub subscription: &'a str,
-    /// `create` and `cycle` pay for periods.
-    pub reason: &'static str,
-    pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    pub paid: i64,
-    pub currency: &'a str,
-    pub payment_intent: Option<&'a str>,
-    pub hosted_url: Option<&'a str>,
-}
-
-/// Notes that an invoice was paid.
-pub async fn note_invoice(conn: &mut PgConnection, invoice: &Invoice<'_>) -> sqlx::Result<()> {
-    let (start, end) = invoice.period.unzip();
-    sqlx::query!(
-        "insert into stripe_invoices (id, subscription, reason, period_start, period_end, paid, currency,
-                                      payment_intent, hosted_url)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         on conflict (id) do nothing",
-        invoice.id,
-        invoice.subscription,
-        invoice.reason,
-        start,
-        end,
-        invoice.paid,
-        invoice.currency,
-        invoice.payment_intent,
-        invoice.hosted_url,
-    )
-    .execute(conn)
-    .await
-    .map(drop)
-}
-
 pub async fn find(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Subscription>> {
     let row = sqlx::query!(
         "select id, account_id, plan, purchase, ends_with_period, ended_at, applied_plan, applied_until, applied_end,
@@ -243,25 +196,10 @@ pub async fn find(conn: &mut PgConnection, id: &str) -> sqlx::Result<Option<Subs
     }))
 }
 
-/// The paid periods of a subscription, in their order.
-pub async fn periods(conn: &mut PgConnection, id: &str) -> sqlx::Result<Vec<PaidPeriod>> {
-    sqlx::query_as!(
-        PaidPeriod,
-        r#"select period_start as "start!", period_end as "end!", reason = 'create' as "is_first!", paid
-           from stripe_invoices
-           where subscription = $1
-             and reason in ('create', 'cycle')
-             and period_end is not null
-           order by period_end, period_start"#,
-        id,
-    )
-    .fetch_all(conn)
-    .await
-}
-
 /// Whether another subscription of the account was begun later, or goes on.
 pub async fn has_another(
     conn: &mut PgConnection,
+    mode: Mode,
     account: AccountId,
     id: &str,
     now: DateTime<Utc>,
@@ -272,12 +210,14 @@ pub async fn has_another(
                from stripe_subscriptions
                where account_id = $1
                  and id <> $2
+                 and mode = $4
                  and ended_at is null
                  and applied_until > $3
            ) as "exists!""#,
         Uuid::from(account),
         id,
         now,
+        mode.as_str(),
     )
     .fetch_one(conn)
     .await

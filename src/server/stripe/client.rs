@@ -11,7 +11,10 @@ use chrono::{DateTime, Utc};
 use miniserde::json;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use stripe_billing::billing_portal_session::CreateBillingPortalSession;
+use stripe_billing::{
+    billing_portal_session::CreateBillingPortalSession,
+    invoice_payment::{ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType},
+};
 use stripe_core::{
     charge::ListCharge,
     customer::CreateCustomer,
@@ -22,8 +25,9 @@ use stripe_types::{RangeBoundsTs, RangeQueryTs};
 use uuid::Uuid;
 
 use super::{
-    Charge, Error, Refund, Settings,
+    Charge, Error, InvoicePayment, Refund, Settings,
     fields::{Link, List, Text, read},
+    invoices::InvoicePaymentObject,
     objects::{ChargeObject, RefundObject},
 };
 use crate::domain::{
@@ -168,6 +172,17 @@ impl Stripe {
         let items: Vec<Charge> = charges.data.into_iter().map(Into::into).collect();
         let next = items.last().filter(|_| charges.has_more).map(|last| last.id.clone());
         Ok(Page { items, next })
+    }
+
+    /// Which invoices a payment pays: none, or one.
+    pub async fn invoice_payments(&self, payment_intent: &str) -> Result<Vec<InvoicePayment>, Error> {
+        let payment = ListInvoicePaymentPayment {
+            payment_intent: Some(payment_intent.to_owned()),
+            ..ListInvoicePaymentPayment::new(ListInvoicePaymentPaymentType::PaymentIntent)
+        };
+        let request = ListInvoicePayment::new().payment(payment).limit(PAGE);
+        let payments: List<InvoicePaymentObject> = self.ask(&request, None).await?;
+        Ok(payments.data.into_iter().map(Into::into).collect())
     }
 
     /// Events since a moment, each as it was sent. Stripe keeps them for thirty days.

@@ -9,10 +9,8 @@ use thiserror::Error;
 use super::{
     About, Checkout, Dispute, Event, Funds, Payment,
     fields::{Moment, Text, Unreadable, read},
-    objects::{
-        ChargeObject, DisputeObject, IntentObject, InvoiceObject, RefundObject, SessionObject,
-        SubscriptionObject,
-    },
+    invoices::{InvoiceObject, InvoicePaymentObject},
+    objects::{ChargeObject, DisputeObject, IntentObject, RefundObject, SessionObject, SubscriptionObject},
 };
 
 /// Something that is no event of Stripe's, or one without what must be in it.
@@ -99,6 +97,7 @@ fn about(kind: &str, data: &str) -> Result<About, Unreadable> {
         | "customer.subscription.paused"
         | "customer.subscription.resumed" => About::Subscription(object::<SubscriptionObject>(data)?.into()),
         "invoice.paid" | "invoice.payment_failed" => About::Invoice(object::<InvoiceObject>(data)?.into()),
+        "invoice_payment.paid" => About::InvoicePayment(object::<InvoicePaymentObject>(data)?.into()),
         _ => About::Other,
     })
 }
@@ -120,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::server::stripe::{
-        Charge, Invoice, InvoiceReason, Money, Refund, RefundState, Subscribed, Subscription,
+        Charge, Invoice, InvoicePayment, InvoiceReason, Money, Refund, RefundState, Subscribed, Subscription,
     };
 
     const OLD: &str = "2022-11-15";
@@ -242,6 +241,11 @@ mod tests {
             total: usd(300),
             state: RefundState::Succeeded,
         };
+        let payment = InvoicePayment {
+            invoice: "in_1MowQWLkdIwHu7ixuzkSPfKd".to_owned(),
+            payment_intent: some("pi_3MtwBwLkdIwHu7ix28a3tqPa"),
+            is_paid: true,
+        };
         let ending = Subscription { ends_with_period: true, ..subscription("active") };
         let ended = Subscription { ended_at: Some(at("2026-01-01T00:00:00Z")), ..subscription("canceled") };
         BTreeMap::from([
@@ -255,6 +259,7 @@ mod tests {
             ("customer.subscription.updated", About::Subscription(ending)),
             ("customer.subscription.deleted", About::Subscription(ended)),
             ("invoice.paid", About::Invoice(invoice())),
+            ("invoice_payment.paid", About::InvoicePayment(payment)),
         ])
     }
 
@@ -411,6 +416,21 @@ mod tests {
         event["type"] = json!("invoice.payment_failed");
         event["data"]["object"]["status"] = json!("open");
         assert_eq!(told(&event), About::Invoice(Invoice { is_paid: false, ..invoice() }));
+    }
+
+    #[test]
+    fn an_invoice_may_be_paid_in_another_way_than_by_a_payment_of_stripes() {
+        let other = json!({"type": "payment_record", "payment_record": "pr_1"});
+        let none = InvoicePayment {
+            invoice: "in_1MowQWLkdIwHu7ixuzkSPfKd".to_owned(),
+            payment_intent: None,
+            is_paid: true,
+        };
+        assert_eq!(with(NEW, "invoice_payment.paid", "/payment", other), About::InvoicePayment(none.clone()));
+        let About::InvoicePayment(open) = with(NEW, "invoice_payment.paid", "/status", json!("open")) else {
+            panic!("it is about a payment of an invoice")
+        };
+        assert!(!open.is_paid && open.invoice == none.invoice);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod client;
 mod error;
 pub mod event;
 mod fields;
+mod invoices;
 mod objects;
 pub mod sandbox;
 mod settings;
@@ -51,6 +52,7 @@ pub enum About {
     Dispute(Dispute),
     Subscription(Subscription),
     Invoice(Invoice),
+    InvoicePayment(InvoicePayment),
     /// Known or unknown: nothing follows from it.
     Other,
 }
@@ -184,11 +186,21 @@ pub struct Invoice {
     pub is_paid: bool,
     /// What it came to; the customer's balance at Stripe may have paid a part.
     pub paid: Money,
+    /// Where the invoice itself says it: until 2025 all did.
     pub payment_intent: Option<String>,
     /// What the subscription's own line is for; `None` where there is no such line.
     pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Where people read it.
     pub hosted_url: Option<String>,
+}
+
+/// With which payment an invoice was paid, or is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoicePayment {
+    pub invoice: String,
+    /// `None`: it is paid in another way.
+    pub payment_intent: Option<String>,
+    pub is_paid: bool,
 }
 
 /// Why an invoice was made.

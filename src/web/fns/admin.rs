@@ -33,19 +33,24 @@ pub async fn admin_purchase(purchase: String) -> Result<PurchaseFactsView, Probl
 
 /// What sending so much back would do; nothing happens.
 #[server(prefix = "/fn", endpoint = "preview_refund")]
-pub async fn preview_refund(purchase: String, amount: String) -> Result<RefundPreviewView, Problem> {
+pub async fn preview_refund(
+    purchase: String,
+    invoice: Option<String>,
+    amount: String,
+) -> Result<RefundPreviewView, Problem> {
     use crate::server::{back_office, caller::answer};
     answer(|caller| async move {
         caller.admin().await?;
-        back_office::preview_refund(&caller.state, &purchase, &amount).await
+        back_office::preview_refund(&caller.state, &purchase, invoice.as_deref(), &amount).await
     })
     .await
 }
 
-/// Sends so much of a purchase's money back. Sent twice with the same key, it happens once.
+/// Sends so much of a purchase's money back, of a plan's that of one invoice. Sent twice with the same key, it happens once.
 #[server(prefix = "/fn", endpoint = "refund_purchase")]
 pub async fn refund_purchase(
     purchase: String,
+    invoice: Option<String>,
     amount: String,
     reason: String,
     key: String,
@@ -53,7 +58,8 @@ pub async fn refund_purchase(
     use crate::server::{back_office, caller::answer};
     answer(|caller| async move {
         let admin = caller.admin().await?;
-        back_office::refund(&caller.state, &admin, &purchase, &amount, &reason, &key).await?;
+        let of = (purchase.as_str(), invoice.as_deref());
+        back_office::refund(&caller.state, &admin, of, &amount, &reason, &key).await?;
         caller.lead_to(&format!("/admin/purchases/{purchase}?refunded"));
         Ok(())
     })

@@ -12,7 +12,7 @@ use scrip::{
     server::{
         purchases::{Part, Till},
         store::purchases::Purchase,
-        stripe::{Charge, Checkout, Error, Intent, Payment, Refund, RefundState},
+        stripe::{Charge, Checkout, Error, Intent, InvoicePayment, Payment, Refund, RefundState},
     },
 };
 
@@ -27,6 +27,8 @@ pub struct Kept {
     pub asked: Vec<String>,
     /// How the next questions fail.
     pub failures: VecDeque<Error>,
+    /// What is always answered with a no.
+    pub refused: Option<String>,
     /// How sessions stand.
     pub sessions: HashMap<String, Checkout>,
     /// The card that every customer keeps, and what comes of charging it; nothing: there is no answer.
@@ -38,6 +40,7 @@ pub struct Kept {
     pub refunds: HashMap<String, Refund>,
     pub events: Vec<String>,
     pub charges: Vec<Charge>,
+    pub invoice_payments: Vec<InvoicePayment>,
 }
 
 impl Counter {
@@ -76,7 +79,11 @@ impl Counter {
 
     fn asked(&self, what: String) -> Result<MutexGuard<'_, Kept>, Error> {
         let mut kept = self.kept();
-        kept.asked.push(what);
+        kept.asked.push(what.clone());
+        if kept.refused.as_ref().is_some_and(|refused| what.starts_with(refused)) {
+            let (code, message) = ("permission".to_owned(), "This key may not.".to_owned());
+            return Err(Error::Refused { status: 403, code, message });
+        }
         match kept.failures.pop_front() {
             Some(error) => Err(error),
             None => Ok(kept),
@@ -175,6 +182,12 @@ impl Till for Counter {
         let from = after.map_or(0, |after| after.parse().unwrap());
         let part = kept.events.iter().skip(from).take(2).cloned().collect();
         Ok((part, (from + 2 < kept.events.len()).then(|| (from + 2).to_string())))
+    }
+
+    async fn invoice_payments(&self, payment_intent: &str) -> Result<Vec<InvoicePayment>, Error> {
+        let kept = self.asked(format!("invoice payments {payment_intent}"))?;
+        let of_it = |payment: &&InvoicePayment| payment.payment_intent.as_deref() == Some(payment_intent);
+        Ok(kept.invoice_payments.iter().filter(of_it).cloned().collect())
     }
 
     async fn charges(

@@ -21,8 +21,10 @@ use sqlx::PgPool;
 use tower::Service;
 use uuid::Uuid;
 
-use super::{Shop, Started, customer_of, money::refuse_once, payment_of, session_of};
-use crate::support::App;
+use super::{
+    CATALOG, Shop, Started, counter::Counter, customer_of, money::refuse_once, payment_of, session_of, starts,
+};
+use crate::support::{App, noon};
 
 const SECRET: &str = "whsec_test";
 
@@ -130,6 +132,41 @@ async fn what_is_signed_and_makes_no_sense_is_kept_and_not_sent_again(pool: PgPo
     assert!(kept.iter().all(|(state, note)| state == "failed" && note.is_some()), "{kept:?}");
     let due = sqlx::query_scalar!("select count(*) from stripe_events where next_at is not null");
     assert_eq!(due.fetch_one(&shop.state.pool).await.unwrap(), Some(0), "only an admin tries them again");
+}
+
+#[sqlx::test]
+async fn a_first_invoice_that_differs_waits_for_an_admin_who_can_try_it_once_that_is_mended(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let purchase = starts::subscribe(&shop, &till, account, "first").await.unwrap().id;
+    let terms = serde_json::json!({
+        "scrip_account": account, "scrip_plan": "studio", "scrip_purchase": purchase,
+    });
+    let period = serde_json::json!({"start": noon().timestamp(), "end": noon().timestamp() + 30 * 86_400});
+    let body = event(
+        "evt_1",
+        "invoice.paid",
+        &serde_json::json!({
+            "id": "in_1",
+            "billing_reason": "subscription_create",
+            "status": "paid",
+            "total": 4_000,
+            "currency": "usd",
+            "payment_intent": "pi_1",
+            "subscription": "sub_1",
+            "subscription_details": { "metadata": terms },
+            "lines": { "data": [{ "type": "subscription", "period": period }] },
+        }),
+    );
+    deliver(&shop, &body).await.unwrap();
+    let why = "what was paid is not what was agreed";
+    assert_eq!(kept(&shop).await, [("failed".to_owned(), Some(why.to_owned()))]);
+    assert_eq!(try_one(&shop.state, false, "evt_1").await.unwrap(), Tried::Failed(why.to_owned()));
+    let mended = CATALOG.replace("50.00", "40.00");
+    shop.state.in_force.take_up(scrip::server::catalog::parse(&mended).unwrap());
+    assert_eq!(try_one(&shop.state, false, "evt_1").await.unwrap(), Tried::Applied);
+    assert_eq!(shop.state.ledger.account(account).await.unwrap().balance().get(), 300);
+    assert_eq!(kept(&shop).await, [("done".to_owned(), None)]);
 }
 
 #[sqlx::test]

@@ -4,6 +4,7 @@ pub mod counter;
 mod inbox;
 mod money;
 mod orders;
+mod plans;
 mod reconciled;
 mod refunding;
 mod starts;

@@ -5,12 +5,12 @@ use scrip::{
     domain::PurchaseState,
     server::{
         purchases::reconcile::{Progress, step},
-        stripe::{About, Charge},
+        stripe::{About, Charge, Invoice, InvoicePayment},
     },
 };
 use sqlx::PgPool;
 
-use super::{Shop, Started, counter::Counter, inbox::completed};
+use super::{Shop, Started, counter::Counter, inbox::completed, subscribed::Told};
 use crate::support::noon;
 
 /// Reconciles until nothing more is to be done; returns how many things were found.
@@ -70,6 +70,41 @@ async fn each_day_that_is_over_is_compared_once(pool: PgPool) {
     shop.clock.set(noon() + TimeDelta::days(4));
     assert_eq!(reconcile(&shop, &till).await, 0);
     assert_eq!(till.times_asked("charges"), 4);
+}
+
+#[sqlx::test]
+async fn a_renewals_charge_is_asked_about_before_it_is_called_one_for_nothing(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    reconcile(&shop, &till).await;
+    let told = Told::of_a_new_account(&shop).await;
+    let paid = told.second();
+    let About::Invoice(Invoice { id: invoice, .. }) = &paid.about else { panic!("{paid:?}") };
+    let invoice = invoice.clone();
+    shop.tell(&paid).await.unwrap();
+    let renewal = Started { account: told.account, id: shop.state.clock.new_id() };
+    let charge = Charge { refunded: 500, ..charge_of(&renewal) };
+    let payment = InvoicePayment { invoice, payment_intent: charge.payment_intent.clone(), is_paid: true };
+    till.kept().charges = vec![charge];
+    till.kept().invoice_payments = vec![payment];
+    shop.clock.set(noon() + TimeDelta::days(1));
+    assert_eq!(reconcile(&shop, &till).await, 0);
+    assert_eq!((shop.differences().await, till.times_asked("invoice payments")), (vec![], 1));
+    let account = shop.state.ledger.account(told.account).await.unwrap();
+    assert_eq!(account.balance().get(), 75, "a refund that was never told is learned of");
+}
+
+#[sqlx::test]
+async fn where_stripe_does_not_let_look_a_charge_is_told_to_admins_as_it_is(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    reconcile(&shop, &till).await;
+    let nothing = Started { account: shop.account().await, id: shop.state.clock.new_id() };
+    till.kept().charges = vec![charge_of(&nothing)];
+    shop.clock.set(noon() + TimeDelta::days(1));
+    let mut progress = Progress::default();
+    step(&shop.state, &till, false, &mut progress).await.unwrap();
+    till.kept().refused = Some("invoice payments".to_owned());
+    let (found, _) = step(&shop.state, &till, false, &mut progress).await.unwrap();
+    assert_eq!((found, shop.differences().await), (1, vec!["charge_for_nothing".to_owned()]));
 }
 
 #[sqlx::test]

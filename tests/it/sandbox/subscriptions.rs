@@ -88,6 +88,12 @@ async fn one_that_begins_is_paid_and_told_of(pool: PgPool) {
     );
     let of_it = place.get(&format!("invoices?subscription={}", id(&subscription))).await;
     assert_eq!(of_it["data"].as_array().unwrap().len(), 1);
+    let charge = place.get("charges?limit=1").await["data"][0].clone();
+    let payment = charge["payment_intent"].as_str().unwrap();
+    let by_payment = format!("payment[type]=payment_intent&payment[payment_intent]={payment}");
+    let ties = place.get(&format!("invoice_payments?{by_payment}")).await;
+    assert_eq!((&ties["data"][0]["invoice"], &ties["has_more"]), (&invoice["id"], &json!(false)));
+    assert_eq!(invoice.get("payment_intent"), None, "the invoice does not name it");
 }
 
 #[sqlx::test]

@@ -134,6 +134,30 @@ pub async fn history(
     .collect()
 }
 
+/// An account's entries by which its subscription opened a lot, in their order.
+pub async fn plan_lots(
+    conn: &mut PgConnection,
+    bucket: Bucket,
+    account: AccountId,
+) -> sqlx::Result<Vec<Arc<Entry>>> {
+    sqlx::query_scalar!(
+        r#"select as_row(entries) as "row!: EntryRow"
+           from entries
+           where bucket = $1
+             and account_id = $2
+             and subscription is not null
+             and opened_lot is not null
+           order by version"#,
+        bucket.0,
+        Uuid::from(account),
+    )
+    .fetch_all(conn)
+    .await?
+    .into_iter()
+    .map(EntryRow::read)
+    .collect()
+}
+
 /// An entry by its name; what it says may be unreadable.
 pub struct Line {
     pub account: AccountId,

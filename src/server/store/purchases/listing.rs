@@ -54,6 +54,25 @@ pub async fn page(
     Ok(found)
 }
 
+/// Where the buyer finds the receipt of a purchase: of a pack its payment's, of a plan its first invoice.
+pub async fn receipt_url(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"select coalesce(payments.receipt_url, (
+               select hosted_url
+               from stripe_invoices
+               where subscription = purchases.subscription
+               order by period_end, id
+               limit 1
+           ))
+           from purchases
+           left join payments on payments.payment_intent = purchases.payment_intent
+           where purchases.id = $1"#,
+        id,
+    )
+    .fetch_one(conn)
+    .await
+}
+
 /// What a purchase is called, and where its receipt is.
 #[derive(Debug)]
 pub struct Named {

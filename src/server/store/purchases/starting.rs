@@ -154,12 +154,13 @@ pub async fn has_plan_to_come(conn: &mut PgConnection, mode: Mode, account: Acco
 }
 
 /// Whether a plan was ever paid, or begun with a trial.
-pub async fn had_plan(conn: &mut PgConnection, account: AccountId) -> sqlx::Result<bool> {
+pub async fn had_plan(conn: &mut PgConnection, mode: Mode, account: AccountId) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"select exists (
                select
                from purchases
                where account_id = $1
+                 and mode = $2
                  and plan is not null
                  and (paid_at is not null or subscription is not null)
            )
@@ -167,8 +168,10 @@ pub async fn had_plan(conn: &mut PgConnection, account: AccountId) -> sqlx::Resu
                select
                from stripe_subscriptions
                where account_id = $1
+                 and mode = $2
            ) as "exists!""#,
         Uuid::from(account),
+        mode.as_str(),
     )
     .fetch_one(conn)
     .await

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     changes, checkout, customers, deliver, intents,
-    lists::{self, CHARGES, EVENTS, INTENTS, INVOICES, REFUNDS},
+    lists::{self, CHARGES, EVENTS, INTENTS, INVOICE_PAYMENTS, INVOICES, REFUNDS},
     params::{self, Field},
     portal, prices, refunds,
     refused::Refused,
@@ -171,6 +171,9 @@ async fn call(step: &mut Step<'_>, sent: &Sent) -> Result<Value, Refused> {
         }
         ("GET", ["invoices"]) => lists::list(step, "invoice", &takes(INVOICES)?).await,
         ("GET", ["invoices", id]) => step.get("invoice", alone(id)?).await,
+        ("GET", ["invoice_payments"]) => {
+            lists::list(step, "invoice_payment", &takes(INVOICE_PAYMENTS)?).await
+        }
         ("POST", ["billing_portal", "sessions"]) => portal::create(step, &takes(portal::CREATE)?).await,
 
         ("GET", ["events"]) => lists::list(step, "event", &takes(EVENTS)?).await,

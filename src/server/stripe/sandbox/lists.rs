@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    params::{CREATED, Field, LIMIT, STARTING_AFTER, Shape, may},
+    params::{CREATED, Field, LIMIT, STARTING_AFTER, Shape, may, must},
     refused::Refused,
     step::{Step, text},
 };
@@ -28,6 +28,16 @@ pub const INVOICES: &[Field] = &[
     LIMIT,
     STARTING_AFTER,
 ];
+const PAYMENT: Shape =
+    Shape::Fields(&[must("type", Shape::OneOf(&["payment_intent"])), may("payment_intent", TEXT)]);
+pub const INVOICE_PAYMENTS: &[Field] = &[
+    may("invoice", TEXT),
+    may("payment", PAYMENT),
+    may("status", Shape::OneOf(&["canceled", "open", "paid"])),
+    CREATED,
+    LIMIT,
+    STARTING_AFTER,
+];
 pub const EVENTS: &[Field] =
     &[may("type", TEXT), may("types", Shape::List(&TEXT, TYPES_MAX)), CREATED, LIMIT, STARTING_AFTER];
 
@@ -38,6 +48,7 @@ pub async fn list(step: &mut Step<'_>, kind: &str, ask: &Value) -> Result<Value,
         "payment_intent" => "/v1/payment_intents",
         "charge" => "/v1/charges",
         "refund" => "/v1/refunds",
+        "invoice_payment" => "/v1/invoice_payments",
         _ => "/v1/invoices",
     };
     page(step, kind, ask, Map::new(), url).await

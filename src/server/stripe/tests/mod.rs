@@ -276,6 +276,19 @@ async fn lists_are_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn which_invoice_a_payment_pays_is_asked_by_the_payment() {
+    let payment = documented("invoice_payment.paid");
+    let (fake, stripe) = Fake::answering([list(from_ref(&payment), false), list(&[], false)]).await;
+    let [found] = stripe.invoice_payments("pi_1").await.unwrap().try_into().unwrap();
+    assert_eq!((json!(found.invoice), found.is_paid), (payment["invoice"].clone(), true));
+    assert_eq!(stripe.invoice_payments("pi_1").await.unwrap(), []);
+    let asked = fake.asked().remove(0);
+    assert_eq!(asked.call, "GET /below/v1/invoice_payments");
+    let payment = [("payment[type]", "payment_intent"), ("payment[payment_intent]", "pi_1")];
+    assert_eq!(asked.parameters, parameters(&[&payment[..], &[("limit", "100")]].concat()));
+}
+
+#[tokio::test]
 async fn a_portal_is_a_page_of_stripes() {
     let (fake, stripe) = Fake::answering([json!({"url": "https://billing.stripe.com/p/1"})]).await;
     let url = stripe.open_portal("cus_1", "https://example.com/settings").await.unwrap();

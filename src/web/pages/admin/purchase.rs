@@ -6,7 +6,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::AdminPage;
 use crate::{
     text,
-    views::{BackView, CreditsOfView, PaidView, PurchaseFactsView},
+    views::{BackView, CreditsOfView, InvoiceView, PaidView, PurchaseFactsView},
     web::{
         components::{DateTime, Notice, NoticeKind, loaded},
         fns::admin_purchase,
@@ -43,7 +43,7 @@ pub fn PurchaseFacts() -> impl IntoView {
 
 #[component]
 fn Facts(facts: PurchaseFactsView) -> impl IntoView {
-    let PurchaseFactsView { row, paid, credits, back, receipt_url, names } = facts;
+    let PurchaseFactsView { row, paid, credits, back, invoices, receipt_url, names } = facts;
     let left = paid.as_ref().and_then(|paid| paid.left.clone());
     let id = row.id.clone();
     let paid = paid.map(|PaidView { amount, at, left }| {
@@ -51,7 +51,7 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
             Some((words, _)) => format!(", {words} of it can be refunded"),
             None if credits.is_some() => ", all of it went back".to_owned(),
             // A plan's payments are its invoices'.
-            None => "; refunds of a plan are made at Stripe".to_owned(),
+            None => String::new(),
         };
         fact("Paid", view! { <span>{amount} " on " <DateTime at /> {left}</span> })
     });
@@ -63,10 +63,8 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
         };
         fact("Credits", format!("{}, {given}", text::number(bought.get())))
     });
-    let back = back.into_iter().map(|BackView { id, amount, state, is_dispute }| {
-        let label = if is_dispute { "Dispute" } else { "Refund" };
-        fact(label, view! { <span>{format!("{amount}, {state} ")} <code>{id}</code></span> })
-    });
+    let back = back.into_iter().map(back_fact);
+    let (of_invoices, purchase) = (invoices, row.id.clone());
     let names = names.into_iter().map(|(label, name)| fact(label, view! { <code>{name}</code> }));
     let receipt = receipt_url.map(|url| {
         let link = view! {
@@ -94,7 +92,55 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
             </dl>
         </div>
         {left.map(|(_, typed)| view! { <AskRefund id typed /> })}
+        {of_invoices
+            .into_iter()
+            .map(|invoice| view! { <OfInvoice purchase=purchase.clone() invoice /> })
+            .collect_view()}
     }
+}
+
+/// One invoice of a plan: its money, what went back of it, and the way to a refund.
+#[component]
+fn OfInvoice(purchase: String, invoice: InvoiceView) -> impl IntoView {
+    let InvoiceView { id, period, amount, left, clawed, back, url } = invoice;
+    let (labelled, labels) = (id.clone(), id.clone());
+    let heading = match period {
+        Some((start, end)) => format!("{} to {}", text::date(start), text::date(end)),
+        None => "A change of the plan".to_owned(),
+    };
+    let paid = match (&left, back.is_empty()) {
+        (Some((words, _)), _) => format!("{amount}, {words} of it can be refunded"),
+        (None, true) => amount,
+        (None, false) => format!("{amount}, all of it went back"),
+    };
+    let clawed =
+        (clawed.get() > 0).then(|| fact("Credits", format!("{} taken back", text::number(clawed.get()))));
+    let link = url.map(|url| {
+        let link = view! {
+            <a href=url rel="external">
+                "Open"
+            </a>
+        };
+        fact("Invoice", link)
+    });
+    let name = fact("Stripe’s name", view! { <code>{id.clone()}</code> });
+    view! {
+        <section class="section" aria-labelledby=labelled>
+            <h2 id=labels>{heading}</h2>
+            <div class="card">
+                <dl class="rows">
+                    {fact("Paid", paid)} {clawed} {back.into_iter().map(back_fact).collect_view()} {link} {name}
+                </dl>
+            </div>
+            {left.map(|(_, typed)| view! { <RefundForm id=purchase invoice=id typed /> })}
+        </section>
+    }
+}
+
+fn back_fact(back: BackView) -> impl IntoView {
+    let BackView { id, amount, state, is_dispute } = back;
+    let label = if is_dispute { "Dispute" } else { "Refund" };
+    fact(label, view! { <span>{format!("{amount}, {state} ")} <code>{id}</code></span> })
 }
 
 /// How much goes back; what that means is shown before anything happens.
@@ -103,14 +149,23 @@ fn AskRefund(id: String, typed: String) -> impl IntoView {
     view! {
         <section class="section" aria-labelledby="refund">
             <h2 id="refund">"Refund"</h2>
-            <form class="filter" method="get" action=format!("/admin/purchases/{id}/refund")>
-                <div class="field">
-                    <label for="amount">"Amount"</label>
-                    <input id="amount" name="amount" inputmode="decimal" autocomplete="off" required value=typed />
-                </div>
-                <button class="button">"See what goes back"</button>
-            </form>
+            <RefundForm id typed />
         </section>
+    }
+}
+
+#[component]
+fn RefundForm(id: String, #[prop(optional, into)] invoice: Option<String>, typed: String) -> impl IntoView {
+    let field = invoice.as_ref().map_or_else(|| "amount".to_owned(), |invoice| format!("amount-{invoice}"));
+    view! {
+        <form class="filter" method="get" action=format!("/admin/purchases/{id}/refund")>
+            {invoice.map(|invoice| view! { <input type="hidden" name="invoice" value=invoice /> })}
+            <div class="field">
+                <label for=field.clone()>"Amount to refund"</label>
+                <input id=field name="amount" inputmode="decimal" autocomplete="off" required value=typed />
+            </div>
+            <button class="button">"See what goes back"</button>
+        </form>
     }
 }
 

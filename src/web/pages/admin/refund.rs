@@ -20,9 +20,11 @@ pub fn Refund() -> impl IntoView {
     let (params, query) = (use_params_map(), use_query_map());
     let asked = move || {
         let read = |value: Option<String>| value.unwrap_or_default();
-        (read(params.read().get("purchase")), read(query.read().get("amount")))
+        let invoice = query.read().get("invoice");
+        (read(params.read().get("purchase")), invoice, read(query.read().get("amount")))
     };
-    let answer = Resource::new(asked, |(purchase, amount)| preview_refund(purchase, amount));
+    let answer =
+        Resource::new(asked, |(purchase, invoice, amount)| preview_refund(purchase, invoice, amount));
     view! { <AdminPage title="Refund">{loaded(answer, |preview| view! { <Preview preview /> })}</AdminPage> }
 }
 
@@ -31,8 +33,18 @@ fn Preview(preview: RefundPreviewView) -> impl IntoView {
     let Acts { refund_purchase, .. } = expect_context();
     let problem = Signal::derive(move || refund_purchase.value().get().and_then(Result::err));
     let spent = preview.spent();
-    let RefundPreviewView { purchase, title, account, money, amount, credits, unspent, becomes_debt, key } =
-        preview;
+    let RefundPreviewView {
+        purchase,
+        invoice,
+        title,
+        account,
+        money,
+        amount,
+        credits,
+        unspent,
+        becomes_debt,
+        key,
+    } = preview;
     let spent_words = if becomes_debt { "Spent already: become debt" } else { "Spent already: let go" };
     let lines = [
         ("Money that goes back", money.clone()),
@@ -60,6 +72,7 @@ fn Preview(preview: RefundPreviewView) -> impl IntoView {
                 <dl class="sum">{lines.into_iter().collect_view()}</dl>
                 <ActionForm action=refund_purchase attr:class="form">
                     <input type="hidden" name="purchase" value=purchase />
+                    {invoice.map(|invoice| view! { <input type="hidden" name="invoice" value=invoice /> })}
                     <input type="hidden" name="amount" value=amount />
                     <input type="hidden" name="key" value=key />
                     <div class="field">
