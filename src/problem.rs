@@ -157,6 +157,8 @@ pub enum Problem {
     NotForSale,
     #[error("{} purchases are waiting to be paid, and no more may be. Pay or cancel one first.", number(*most_pending))]
     TooManyPurchases { most_pending: i64 },
+    #[error("This purchase has ended before it could be paid. Begin another one.")]
+    PurchaseEnded,
     #[error("This account pays for a plan already. Change that one, or end it first.")]
     AlreadySubscribed,
     #[error(

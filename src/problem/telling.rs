@@ -37,6 +37,7 @@ impl Problem {
             | Self::ClawbackUnchanged { .. }
             | Self::TrialUsed
             | Self::TooManyPurchases { .. }
+            | Self::PurchaseEnded
             | Self::AlreadySubscribed
             | Self::OtherInterval
             | Self::NothingToReplay

@@ -103,7 +103,8 @@ pub async fn open_checkout(
     let new = NewPurchase { item, attempt: &attempt, success_url, cancel_url, saves_card: false };
     let purchase = start::start(&state, &state.stripe, account, new).await?;
     let (Some(url), Some(session)) = (purchase.url, purchase.session) else {
-        return Err(Error::internal("a purchase that was begun has no page").into());
+        // Its page was never opened, and will not be.
+        return Err(Problem::PurchaseEnded.into());
     };
     Ok(Done { object: CheckoutSessionObject { url, purchase: purchase.id, session }, replayed })
 }

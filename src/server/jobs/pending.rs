@@ -11,7 +11,7 @@ use crate::{
     problem::Problem,
     server::{
         AppState, Error,
-        purchases::{Till, give_up_unsent, inbox::doubled, start},
+        purchases::{Till, give_up_unanswered, give_up_unsent, inbox::doubled, start},
         store::purchases::{self, Purchase},
     },
 };
@@ -49,14 +49,18 @@ pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Resu
     let mut done = Done { is_more: due.len() >= PURCHASES_AT_A_TIME.into(), ..Done::default() };
     for purchase in due {
         // Before it is asked: one whose question fails is not the next one's trouble.
-        purchases::ask_again(&state.pool, purchase.id, next_question(&purchase, now)).await?;
+        let next = next_question(&purchase, now);
+        purchases::ask_again(&state.pool, purchase.id, next).await?;
         let asked = if purchase.session.is_some() || purchase.is_automatic {
             start::ask(state, till, &purchase).await
         } else if now - purchase.created_at < PAGES_ARE_OPEN {
             continue;
         } else {
-            give_up_unsent(state, &purchase).await
+            give_up_unsent(state, purchase.id).await
         };
+        if next.is_none() {
+            give_up_unanswered(state, purchase.id).await?;
+        }
         match asked {
             Ok(()) => done.things += 1,
             // Nor would it answer the others.
@@ -67,7 +71,7 @@ pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Resu
     Ok(done)
 }
 
-/// `None`: it is not asked about any more.
+/// `None`: it is not asked about any more, and given up if it is pending still.
 fn next_question(purchase: &Purchase, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (purchase.asked < ASKED_MAX).then(|| now + doubled(start::ASK_AFTER, purchase.asked, PAUSE_MAX))
 }

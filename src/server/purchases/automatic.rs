@@ -53,7 +53,7 @@ pub async fn go_on(state: &AppState, till: &dyn Till, purchase: &Purchase) -> Re
     let answer = match &purchase.payment_intent {
         Some(payment_intent) => till.intent(payment_intent).await,
         None if purchase.created_at + KEY_LASTS <= state.clock.now() => {
-            return give_up_unsent(state, purchase).await;
+            return give_up_unsent(state, purchase.id).await;
         }
         None => match card_of(state, till, purchase).await? {
             Some((customer, card)) => till.charge(purchase, &customer, &card).await,

@@ -1,14 +1,16 @@
 //! What was bought: from the first click to what became of the money. What Stripe tells is written down as facts, and the
 //! account is given what follows from all of them (rule 18), so that news may come twice, late and in any order.
 //!
-//! `start` begins a purchase, `till` is what is asked of Stripe for it; `automatic` is one that nobody pays on a page.
-//! `inbox` takes in events, which come by `webhook`; `facts` writes down what they tell, `settle`, `subscribed` and
-//! `invoices` work out what follows, and `bought` has credits go back with their money. `change` puts another plan in the
-//! place of one that is paid for. `refunds` are those that admins start, `reconcile` compares Stripe's books with ours.
+//! `start` begins a purchase, for a `customer` of Stripe's, and `automatic` one that nobody pays on a page; `till` is what
+//! is asked of Stripe for them. `inbox` takes in events, which come by `webhook`; `facts` writes down what they tell,
+//! `settle`, `subscribed` and `invoices` work out what follows, and `bought` has credits go back with their money. `change`
+//! puts another plan in the place of one that is paid for. `refunds` are those that admins start, `reconcile` compares
+//! Stripe's books with ours.
 
 pub mod automatic;
 mod bought;
 pub mod change;
+mod customer;
 mod facts;
 pub mod inbox;
 pub mod invoices;
@@ -34,7 +36,7 @@ use super::{
     },
     stripe::{About, Event},
 };
-use crate::domain::AccountId;
+use crate::domain::{AccountId, PurchaseState};
 
 /// What applying an event came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,13 +85,35 @@ async fn learn_alone(state: &AppState, about: About) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives up a purchase of which it is not known whether Stripe was ever asked for its page: nobody was sent there, and
-/// the page is closed by now.
-pub async fn give_up_unsent(state: &AppState, purchase: &Purchase) -> Result<(), Error> {
+/// Gives up a purchase that nobody was sent to pay: it is not known whether Stripe was ever asked for its page.
+pub async fn give_up_unsent(state: &AppState, purchase: Uuid) -> Result<(), Error> {
+    give_up(state, purchase, |known| known.session.is_none(), None).await
+}
+
+/// Gives up a purchase of which Stripe has not said for weeks what became of it. One that is paid all the same still
+/// counts.
+pub async fn give_up_unanswered(state: &AppState, purchase: Uuid) -> Result<(), Error> {
+    let what = "Stripe was asked for weeks, and has not said that it was paid or is over: it was given up";
+    give_up(state, purchase, |_| true, Some(what)).await
+}
+
+/// Gives a purchase up that is pending still, and about which this holds.
+async fn give_up(
+    state: &AppState,
+    id: Uuid,
+    holds: fn(&Purchase) -> bool,
+    difference: Option<&str>,
+) -> Result<(), Error> {
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
-    purchases::expire_unsent(&mut transaction, purchase.id, state.clock.now()).await?;
-    settle::purchase(state, &mut transaction, purchase.id).await?;
+    let known = purchases::lock(&mut transaction, id).await?;
+    if known.is_some_and(|known| known.state == PurchaseState::Pending && holds(&known)) {
+        purchases::expire(&mut transaction, id, state.clock.now()).await?;
+        settle::purchase(state, &mut transaction, id).await?;
+        if let Some(what) = difference {
+            differ(state, &mut transaction, "never_answered", &name_of(id), what.to_owned()).await?;
+        }
+    }
     Ok(transaction.commit().await?)
 }
 

@@ -3,11 +3,10 @@
 //! first one was.
 
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{Till, automatic, give_up_unsent, learn_alone};
+use super::{Till, automatic, customer::customer_of, give_up_unsent, learn_alone};
 use crate::{
     domain::{
         AccountId, Catalog, Credits, IdempotencyKey, PurchaseState,
@@ -20,12 +19,11 @@ use crate::{
         portal::RETURN_URL_BYTES_MAX,
         store::{
             purchases::{self, Item, Purchase},
-            stripe_customers, stripe_subscriptions,
+            stripe_subscriptions,
         },
         stripe::{self, About},
         subscriptions::had_trial,
     },
-    text::hexadecimal,
 };
 
 /// How many purchases an account may have that are waiting to be paid.
@@ -67,18 +65,31 @@ pub async fn start(
     if [new.success_url, new.cancel_url].iter().any(|url| url.len() > RETURN_URL_BYTES_MAX) {
         return Err(Problem::ReturnUrlRefused.into());
     }
-    if let Wanted::Plan(_) = new.item {
-        make_way(state, till, account, &new).await?;
-    }
-    let purchase = noted(state, account, &new).await?;
+    let purchase = loop {
+        if let Wanted::Plan(_) = new.item {
+            make_way(state, till, account, &new).await?;
+        }
+        // Where another start of a plan has come between, it has to make way as well.
+        if let Some(purchase) = noted(state, account, &new).await? {
+            break purchase;
+        }
+    };
     if purchase.state != PurchaseState::Pending || purchase.url.is_some() {
         return Ok(purchase);
     }
-    let customer = customer_of(state, till, account).await?;
-    match till.start_checkout(&purchase, &customer).await {
+    let opened = match customer_of(state, till, account).await? {
+        Ok(customer) => till.start_checkout(&purchase, &customer).await,
+        Err(error) => Err(error),
+    };
+    match opened {
         Ok((session, url)) => {
             let mut conn = state.pool.acquire().await?;
-            purchases::note_session(&mut conn, purchase.id, &session, Some(&url)).await?;
+            if !purchases::note_session(&mut conn, purchase.id, &session, &url).await? {
+                drop(conn);
+                // It had to make way meanwhile. Nobody knows of its page, and if this fails it closes by itself.
+                till.expire_checkout(&session).await?;
+                return Err(Problem::PurchaseEnded.into());
+            }
         }
         Err(error) => {
             // Another click of the same attempt may have been first.
@@ -88,7 +99,7 @@ pub async fn start(
             }
             if matches!(error, stripe::Error::Refused { .. }) {
                 // Nor would it be taken another time.
-                give_up_unsent(state, &found).await?;
+                give_up_unsent(state, found.id).await?;
             }
             return Err(error.into());
         }
@@ -161,6 +172,8 @@ async fn make_way(
     // Not kept from others while Stripe answers.
     drop(conn);
     for other in others {
+        // One whose page is not open yet finds that out when it is.
+        give_up_unsent(state, other).await?;
         let left = cancel(state, till, other).await?;
         let is_with_bank = left.state == PurchaseState::Pending && left.session.is_some();
         if is_with_bank || left.state == PurchaseState::Paid {
@@ -173,8 +186,13 @@ async fn make_way(
     if pays { Err(Problem::AlreadySubscribed.into()) } else { Ok(()) }
 }
 
-/// The purchase as it was agreed, now or when the attempt was first made.
-async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> Result<Purchase, Error> {
+/// The purchase as it was agreed, now or when the attempt was first made. `None`: of a plan, while another is pending.
+async fn noted(
+    state: &AppState,
+    account: AccountId,
+    new: &NewPurchase<'_>,
+) -> Result<Option<Purchase>, Error> {
+    let mode = state.stripe.mode();
     let catalog = state.catalog();
     let had_trial = match new.item {
         Wanted::Plan(key) => match catalog.plan(key) {
@@ -186,17 +204,20 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
     purchases::lock_starts(&mut transaction, account).await?;
-    if let Some(found) =
-        purchases::of_attempt(&mut transaction, state.stripe.mode(), account, new.attempt).await?
-    {
-        return if new.is_as(&found) { Ok(found) } else { Err(Problem::KeyReused.into()) };
+    if let Some(found) = purchases::of_attempt(&mut transaction, mode, account, new.attempt).await? {
+        return if new.is_as(&found) { Ok(Some(found)) } else { Err(Problem::KeyReused.into()) };
     }
-    if purchases::count_pending(&mut transaction, state.stripe.mode(), account).await? >= PENDING_MAX {
+    if matches!(new.item, Wanted::Plan(_))
+        && !purchases::pending_plans(&mut transaction, mode, account, new.attempt).await?.is_empty()
+    {
+        return Ok(None);
+    }
+    if purchases::count_pending(&mut transaction, mode, account).await? >= PENDING_MAX {
         return Err(Problem::TooManyPurchases { most_pending: PENDING_MAX }.into());
     }
     let (mut item, title, description, price) = new.item.agreed(&catalog)?;
     if let Item::Plan { trial_days, .. } = &mut item
-        && (had_trial || purchases::had_plan(&mut transaction, state.stripe.mode(), account).await?)
+        && (had_trial || purchases::had_plan(&mut transaction, mode, account).await?)
     {
         // A trial is for who begins.
         *trial_days = None;
@@ -211,7 +232,7 @@ async fn noted(state: &AppState, account: AccountId, new: &NewPurchase<'_>) -> R
     };
     purchases::insert(&mut transaction, &purchase, Clock::default().now() + ASK_AFTER).await?;
     transaction.commit().await?;
-    Ok(purchase)
+    Ok(Some(purchase))
 }
 
 /// A purchase of what was agreed, of which nothing else is known.
@@ -248,24 +269,6 @@ pub fn begun(
         commands: 0,
         asked: 0,
     }
-}
-
-/// Who the account is at Stripe; made the first time.
-async fn customer_of(state: &AppState, till: &dyn Till, account: AccountId) -> Result<String, Error> {
-    let mut conn = state.pool.acquire().await?;
-    if let Some(customer) = stripe_customers::of(&mut conn, state.stripe.mode(), account).await? {
-        return Ok(customer);
-    }
-    // Not kept from others while Stripe answers.
-    drop(conn);
-    let profile = state.accounts.profile(account).await?;
-    let (email, name) = (profile.email.as_deref(), profile.name.as_deref());
-    // Under the same key Stripe takes only the same again.
-    let digest = Sha256::digest(format!("{}\n{}", email.unwrap_or_default(), name.unwrap_or_default()));
-    let key = format!("scrip:customer:{account}:{}", hexadecimal(&digest));
-    let customer = till.create_customer(account, email, name, &key).await?;
-    let mut conn = state.pool.acquire().await?;
-    Ok(stripe_customers::keep(&mut conn, state.stripe.mode(), account, &customer, state.clock.now()).await?)
 }
 
 fn address(url: &str, purchase: Uuid) -> String {

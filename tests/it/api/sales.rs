@@ -1,7 +1,11 @@
 //! A host sells credits from its own pages.
 
 use reqwest::Method;
-use scrip::server::{clock::Clock, store::api_keys::Scope};
+use scrip::server::{
+    clock::Clock,
+    purchases,
+    store::{self, api_keys::Scope},
+};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -77,6 +81,19 @@ async fn a_buyer_is_led_back_only_to_where_the_operator_says(pool: PgPool) {
             assert_eq!(host.command(&path, "k", body).await.problem(), (422, "return_url_refused"), "{url}");
         }
     }
+}
+
+#[sqlx::test]
+async fn the_key_of_a_purchase_that_was_given_up_is_told_to_begin_another(pool: PgPool) {
+    let (app, host, path) = shop(pool).await;
+    // Nobody answers there.
+    let unanswered = (503, "payments_unavailable");
+    assert_eq!(host.command(&path, "k", pack("small")).await.problem(), unanswered);
+    let mut conn = app.state.pool.acquire().await.unwrap();
+    let begun = store::purchases::page(&mut conn, None, None, 1).await.unwrap()[0].id;
+    purchases::give_up_unsent(&app.state, begun).await.unwrap();
+    assert_eq!(host.command(&path, "k", pack("small")).await.problem(), (409, "purchase_ended"));
+    assert_eq!(host.command(&path, "k2", pack("small")).await.problem(), unanswered, "it begins anew");
 }
 
 #[sqlx::test]

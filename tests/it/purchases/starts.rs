@@ -14,7 +14,7 @@ use scrip::{
             purchases::{Item, Purchase},
             stripe_customers,
         },
-        stripe::{About, Invoice, InvoiceReason, Subscribed, Subscription},
+        stripe::{About, Invoice, InvoiceReason, Payment, Subscribed, Subscription},
         subscriptions,
     },
 };
@@ -147,6 +147,32 @@ async fn what_stripe_will_not_sell_is_over_and_shuts_nobody_out(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_purchase_for_whom_stripe_makes_no_customer_is_over_at_once(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    till.refuses();
+    assert!(matches!(begin(&shop, &till, account).await, Err(Error::Internal(_))));
+    assert_eq!(till.times_asked("start"), 0);
+    assert_eq!(begin(&shop, &till, account).await.unwrap().state, PurchaseState::Expired);
+}
+
+#[sqlx::test]
+async fn two_plans_that_are_begun_in_the_same_moment_have_one_page_that_is_open(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    for _ in 0..20 {
+        let (till, account) = (Counter::default(), shop.account().await);
+        let starts = ["a", "b", "c"].map(|attempt| subscribe(&shop, &till, account, attempt));
+        let begun = join_all(starts).await;
+        let kept = till.kept();
+        let open = kept.sessions.values().filter(|session| session.payment == Payment::Unpaid);
+        assert_eq!(open.count(), 1, "{begun:?}");
+        let (begun, over): (Vec<_>, Vec<_>) = begun.into_iter().partition(Result::is_ok);
+        assert!(begun.into_iter().all(|begun| begun.unwrap().url.is_some()));
+        assert!(over.into_iter().all(|over| problem(over) == Problem::PurchaseEnded));
+    }
+}
+
+#[sqlx::test]
 async fn what_is_not_sold_is_refused_and_nothing_is_noted(pool: PgPool) {
     let (shop, till) = (Shop::open(pool.clone()).await, Counter::default());
     let account = shop.account().await;
@@ -262,6 +288,31 @@ async fn stripe_is_asked_about_what_it_does_not_tell_of_with_growing_pauses(pool
     let asked = till.times_asked("checkout");
     step(&shop.state, &till, now + TimeDelta::days(9)).await.unwrap();
     assert_eq!(till.times_asked("checkout"), asked);
+}
+
+#[sqlx::test]
+async fn what_stripe_never_says_anything_of_is_given_up_and_still_counts_when_it_is_paid(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let purchase = begin(&shop, &till, account).await.unwrap();
+    let mut now = Clock::default().now();
+    for questions in 0..100 {
+        now += TimeDelta::hours(7);
+        step(&shop.state, &till, now).await.unwrap();
+        if shop.purchase(purchase.id).await.state != PurchaseState::Pending {
+            assert_eq!((questions, till.times_asked("checkout")), (60, 61));
+            break;
+        }
+    }
+    assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Expired);
+    assert_eq!(shop.differences().await, ["never_answered"]);
+    let mut paid = super::Started { account, id: purchase.id }.paid();
+    if let About::Checkout(session) = &mut paid.about {
+        session.customer = Some(customer_of(account));
+    }
+    shop.tell(&paid).await.unwrap();
+    assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Paid);
+    assert_eq!(shop.state.ledger.account(account).await.unwrap().balance().get(), 1_000);
 }
 
 #[sqlx::test]

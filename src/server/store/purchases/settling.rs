@@ -72,13 +72,12 @@ pub async fn note(conn: &mut PgConnection, id: Uuid, told: &Told<'_>) -> sqlx::R
     .map(drop)
 }
 
-/// Notes that a purchase that has no page can't be paid any more.
-pub async fn expire_unsent(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+/// Notes that a purchase is given up, as if it could not be paid any more.
+pub async fn expire(conn: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query!(
         "update purchases
          set expired_at = least(expired_at, $2)
-         where id = $1
-           and session is null",
+         where id = $1",
         id,
         now,
     )

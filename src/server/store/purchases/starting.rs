@@ -177,23 +177,17 @@ pub async fn had_plan(conn: &mut PgConnection, mode: Mode, account: AccountId) -
     .await
 }
 
-/// Notes where the buyer pays. What is noted already stays.
-pub async fn note_session(
-    conn: &mut PgConnection,
-    id: Uuid,
-    session: &str,
-    url: Option<&str>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
+/// Notes where the buyer pays. What is noted already stays. `false`, and nothing noted, where the purchase was given up.
+pub async fn note_session(conn: &mut PgConnection, id: Uuid, session: &str, url: &str) -> sqlx::Result<bool> {
+    let noted = sqlx::query!(
         "update purchases
          set session = coalesce(session, $2),
              url = coalesce(url, $3)
-         where id = $1",
+         where id = $1
+           and (expired_at is null or session is not null)",
         id,
         session,
         url,
-    )
-    .execute(conn)
-    .await
-    .map(drop)
+    );
+    Ok(noted.execute(conn).await?.rows_affected() == 1)
 }
