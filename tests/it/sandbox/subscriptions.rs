@@ -279,6 +279,51 @@ async fn a_change_in_the_middle_is_billed_by_the_second(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn a_preview_is_what_the_change_is_billed_at_and_changes_nothing(pool: PgPool) {
+    let place = Place::start(pool).await;
+    let subscription = place.subscribe(&place.customer().await, &[]).await;
+    place.set_clock("2026-12-06T12:00:00Z").await;
+    let moment = |at: &str| at.parse::<DateTime<Utc>>().unwrap().timestamp().to_string();
+    let mut form = change(&subscription, "3000", "always_invoice");
+    form.pop();
+    form.push(("proration_date".to_owned(), moment("2026-12-06T00:00:00Z")));
+    let of = ("subscription".to_owned(), id(&subscription));
+    let within = |(name, value): &(String, String)| match name.split_once('[') {
+        Some((first, rest)) => (format!("subscription_details[{first}][{rest}"), value.clone()),
+        None => (format!("subscription_details[{name}]"), value.clone()),
+    };
+    let asked: Vec<_> = form.iter().map(within).chain([of]).collect();
+    let send = async |path: &str, form: &[(String, String)]| {
+        let form: Vec<(&str, &str)> =
+            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        place.post(path, &form).await
+    };
+    let refused = async |form: &[(String, String)]| {
+        let form: Vec<(&str, &str)> =
+            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        place.refused(Method::POST, "invoices/create_preview", &form).await.2
+    };
+    place.forget_events().await;
+    let before = place.get("invoices").await;
+    let preview = send("invoices/create_preview", &asked).await;
+    assert_eq!(preview["amount_due"], json!(1_034));
+    let path = format!("subscriptions/{}", id(&subscription));
+    assert_eq!((place.get("invoices").await, place.get(&path).await), (before, subscription.clone()));
+    send(&path, &form).await;
+    assert_eq!(place.invoice().await["amount_paid"], preview["amount_due"]);
+
+    let at = asked.iter().position(|(name, _)| name.ends_with("[proration_date]")).unwrap();
+    for wrong in ["2026-11-21T11:59:59Z", "2026-12-21T12:00:00Z"] {
+        let mut asked = asked.clone();
+        asked[at].1 = moment(wrong);
+        assert_eq!(refused(&asked).await, "subscription_details[proration_date]", "{wrong}");
+    }
+    let unknown = [asked.clone(), vec![("proration_date".to_owned(), "1".to_owned())]].concat();
+    assert_eq!(refused(&unknown).await, "proration_date");
+    assert_eq!(refused(&asked[..at]).await, "subscription");
+}
+
+#[sqlx::test]
 async fn the_portal_cancels_and_resumes(pool: PgPool) {
     let place = Place::start(pool).await;
     let customer = place.customer().await;

@@ -170,6 +170,7 @@ async fn call(step: &mut Step<'_>, sent: &Sent) -> Result<Value, Refused> {
             subscriptions::end(step, subscription).await
         }
         ("GET", ["invoices"]) => lists::list(step, "invoice", &takes(INVOICES)?).await,
+        ("POST", ["invoices", "create_preview"]) => changes::preview(step, &takes(changes::PREVIEW)?).await,
         ("GET", ["invoices", id]) => step.get("invoice", alone(id)?).await,
         ("GET", ["invoice_payments"]) => {
             lists::list(step, "invoice_payment", &takes(INVOICE_PAYMENTS)?).await

@@ -119,7 +119,8 @@ async fn pay_by(
     Ok(payment)
 }
 
-fn new(step: &Step<'_>, subscription: &Value, reason: &str, lines: &[Line<'_>]) -> Value {
+/// One that nobody has tried to have paid yet; it is not written down.
+pub fn new(step: &Step<'_>, subscription: &Value, reason: &str, lines: &[Line<'_>]) -> Value {
     let (id, now) = (step.new_id("in"), step.seconds());
     let total: i64 = lines.iter().map(|line| line.amount).sum();
     let period = lines.last().map_or((now, now), |line| line.period);

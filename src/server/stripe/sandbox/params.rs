@@ -46,7 +46,8 @@ pub const fn may(name: &'static str, shape: Shape) -> Field {
     Field { name, shape, is_required: false }
 }
 
-const SECONDS: Shape = Shape::Integer(0, 253_402_300_799);
+/// A moment, in Unix seconds.
+pub const SECONDS: Shape = Shape::Integer(0, 253_402_300_799);
 const BOUNDS: &[Field] = &[may("gt", SECONDS), may("gte", SECONDS), may("lt", SECONDS), may("lte", SECONDS)];
 const OBJECTS_IN_LIST_MAX: i64 = 100;
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::{extract::State, response::Response};
+use chrono::Months;
 use leptos::prelude::*;
 use serde_json::{Value, json};
 
@@ -53,7 +54,7 @@ pub async fn show(State(state): State<AppState>) -> Result<Response, Refused> {
     let events = events.iter().map(|event| event_row(event, &delivered)).collect_view();
     let body = view! {
         <h1>"The stand-in Stripe"</h1>
-        <p>{format!("It is {} here. Time can be set by the API’s test clock.", crate::text::date_time(step.now))}</p>
+        {clock(&step)}
         {webhooks(&step.switches)}
         {section("sessions", "Checkout sessions", sessions.iter().map(session_row).collect_view())}
         {section("payments", "Payments", charges.into_iter().collect_view())}
@@ -68,6 +69,28 @@ fn section(id: &'static str, title: &'static str, rows: impl IntoView) -> impl I
     view! {
         <h2 id=id>{title}</h2>
         <ul class="rows">{rows}</ul>
+    }
+}
+
+/// What time it is, and how it is set: a month on in the example, when what is paid for by the month falls due.
+fn clock(step: &Step<'_>) -> impl IntoView + use<> {
+    let later = crate::text::machine_time(step.now + Months::new(1));
+    let command = format!(
+        "curl -X PUT {}/api/v1/test/clock \\\n  \
+         -H \"Authorization: Bearer $(target/debug/scrip api-key create --name clock --scope admin)\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  -d '{{\"now\": \"{later}\"}}'",
+        step.base_url(),
+    );
+    view! {
+        <p>{format!("It is {} here.", crate::text::date_time(step.now))}</p>
+        <details>
+            <summary>"Set the time"</summary>
+            <p>
+                "Everything that falls due until then happens, one thing after another. The key is made on this machine, with \
+                the settings that the server has."
+            </p>
+            <pre><code>{command}</code></pre>
+        </details>
     }
 }
 
