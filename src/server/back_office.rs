@@ -1,6 +1,8 @@
 //! What admins look at and do about money: purchases and their refunds, the inbox, differences. Each asks one thing of
 //! `purchases` or the store, and puts it into words.
 
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,6 +17,7 @@ use super::{
     store::{
         differences,
         people::User,
+        profiles::{self, Holder},
         purchases::{self as store, Item, Purchase},
         stripe_events,
         stripe_invoices::{self, Invoice},
@@ -55,7 +58,9 @@ pub async fn purchases(
     let has_older = found.len() > PAGE;
     found.truncate(PAGE);
     let older = found.last().filter(|_| has_older).map(|last| last.id.to_string());
-    Ok(PurchasesView { rows: found.iter().map(row).collect(), state: wanted, older })
+    let holders = holders(&mut conn, &found).await?;
+    let rows = found.iter().map(|purchase| row(purchase, &holders)).collect();
+    Ok(PurchasesView { rows, state: wanted, older })
 }
 
 pub async fn purchase(state: &AppState, id: &str) -> Result<PurchaseFactsView, Error> {
@@ -102,7 +107,7 @@ pub async fn purchase(state: &AppState, id: &str) -> Result<PurchaseFactsView, E
     ];
     let names = names.into_iter().filter_map(|(label, name)| Some((label.to_owned(), name?)));
     Ok(PurchaseFactsView {
-        row: row(&purchase),
+        row: row(&purchase, &holders(&mut conn, std::slice::from_ref(&purchase)).await?),
         paid,
         credits,
         back: back.collect(),
@@ -158,10 +163,14 @@ pub async fn preview_refund(
     let purchase = start::find(state, parsed(id)?).await?;
     let money = typed_amount(&purchase, amount)?;
     let preview = refunds::preview(state, Of { purchase: purchase.id, invoice }, money.minor()).await?;
+    let mut conn = state.pool.acquire().await?;
+    let PurchaseRowView { account, holder, .. } =
+        row(&purchase, &holders(&mut conn, std::slice::from_ref(&purchase)).await?);
     Ok(RefundPreviewView {
         purchase: purchase.id.to_string(),
         invoice: invoice.map(ToOwned::to_owned),
-        account: purchase.account.to_string(),
+        account,
+        holder,
         money: text::price(money),
         amount: text::typed_price(money),
         credits: preview.credits,
@@ -237,11 +246,25 @@ pub async fn handle(state: &AppState, admin: &User, id: &str, reason: &str) -> R
     }
 }
 
-fn row(purchase: &Purchase) -> PurchaseRowView {
+/// Who bought these, in words: what the account's host and its holder call it.
+async fn holders(conn: &mut PgConnection, purchases: &[Purchase]) -> Result<HashMap<Uuid, String>, Error> {
+    let mut accounts: Vec<Uuid> = purchases.iter().map(|purchase| purchase.account.into()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let found = profiles::holders(conn, &accounts).await?;
+    let called = |Holder { account, name, email, external_id }| {
+        let names: Vec<String> = [name, email, external_id].into_iter().flatten().collect();
+        (account, names.join(" · "))
+    };
+    Ok(found.into_iter().map(called).collect())
+}
+
+fn row(purchase: &Purchase, holders: &HashMap<Uuid, String>) -> PurchaseRowView {
     PurchaseRowView {
         id: purchase.id.to_string(),
         title: purchase.title.clone(),
         account: purchase.account.to_string(),
+        holder: holders.get(&purchase.account.into()).cloned().unwrap_or_default(),
         price: text::price(purchase.price),
         state: purchase.state,
         is_automatic: purchase.is_automatic,

@@ -19,6 +19,8 @@ pub struct PurchaseRowView {
     pub id: String,
     pub title: String,
     pub account: String,
+    /// What people call who holds it: name, e-mail address, and the host's name for it.
+    pub holder: String,
     pub price: String,
     pub state: PurchaseState,
     /// Nobody was there: a card that was kept was charged.
@@ -88,6 +90,8 @@ pub struct RefundPreviewView {
     pub invoice: Option<String>,
     pub title: String,
     pub account: String,
+    /// As with [`PurchaseRowView`].
+    pub holder: String,
     /// In words, and as it was typed in.
     pub money: String,
     pub amount: String,

@@ -79,3 +79,29 @@ pub async fn find(
         created_at: row.created_at,
     }))
 }
+
+/// Who holds an account, by what people may call them.
+#[derive(Debug)]
+pub struct Holder {
+    pub account: Uuid,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub external_id: Option<String>,
+}
+
+/// Who holds these accounts.
+pub async fn holders(conn: &mut PgConnection, accounts: &[Uuid]) -> sqlx::Result<Vec<Holder>> {
+    sqlx::query_as!(
+        Holder,
+        r#"select asked.id as "account!",
+                  profiles.name as "name?",
+                  coalesce(profiles.email, users.email) as email,
+                  profiles.external_id as "external_id?"
+           from unnest($1::uuid[]) as asked (id)
+           left join profiles on profiles.account_id = asked.id
+           left join users on users.account_id = asked.id"#,
+        accounts,
+    )
+    .fetch_all(conn)
+    .await
+}

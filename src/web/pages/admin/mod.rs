@@ -9,6 +9,7 @@ mod refund;
 use leptos::prelude::*;
 use leptos_router::components::A;
 
+use self::refund::AskRefund;
 pub use self::{
     differences::Differences, inbox::Inbox, purchase::PurchaseFacts, purchases::Purchases, refund::Refund,
 };

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::AdminPage;
+use super::{AdminPage, AskRefund};
 use crate::{
     text,
     views::{BackView, CreditsOfView, InvoiceView, PaidView, PurchaseFactsView},
@@ -86,12 +86,20 @@ fn Facts(facts: PurchaseFactsView) -> impl IntoView {
         </div>
         <div class="card">
             <dl class="rows">
-                {fact("Account", view! { <code>{row.account}</code> })}
+                {fact("Account", view! { <span>{row.holder} " " <code>{row.account}</code></span> })}
                 {fact("Begun", view! { <DateTime at=row.begun /> })} {paid} {credits} {back.collect_view()} {receipt}
                 {names.collect_view()}
             </dl>
         </div>
-        {left.map(|(_, typed)| view! { <AskRefund id typed /> })}
+        {left
+            .map(|(_, typed)| {
+                view! {
+                    <section class="section" aria-labelledby="refund">
+                        <h2 id="refund">"Refund"</h2>
+                        <AskRefund id typed />
+                    </section>
+                }
+            })}
         {of_invoices
             .into_iter()
             .map(|invoice| view! { <OfInvoice purchase=purchase.clone() invoice /> })
@@ -132,7 +140,7 @@ fn OfInvoice(purchase: String, invoice: InvoiceView) -> impl IntoView {
                     {fact("Paid", paid)} {clawed} {back.into_iter().map(back_fact).collect_view()} {link} {name}
                 </dl>
             </div>
-            {left.map(|(_, typed)| view! { <RefundForm id=purchase invoice=id typed /> })}
+            {left.map(|(_, typed)| view! { <AskRefund id=purchase invoice=id typed /> })}
         </section>
     }
 }
@@ -141,32 +149,6 @@ fn back_fact(back: BackView) -> impl IntoView {
     let BackView { id, amount, state, is_dispute } = back;
     let label = if is_dispute { "Dispute" } else { "Refund" };
     fact(label, view! { <span>{format!("{amount}, {state} ")} <code>{id}</code></span> })
-}
-
-/// How much goes back; what that means is shown before anything happens.
-#[component]
-fn AskRefund(id: String, typed: String) -> impl IntoView {
-    view! {
-        <section class="section" aria-labelledby="refund">
-            <h2 id="refund">"Refund"</h2>
-            <RefundForm id typed />
-        </section>
-    }
-}
-
-#[component]
-fn RefundForm(id: String, #[prop(optional, into)] invoice: Option<String>, typed: String) -> impl IntoView {
-    let field = invoice.as_ref().map_or_else(|| "amount".to_owned(), |invoice| format!("amount-{invoice}"));
-    view! {
-        <form class="filter" method="get" action=format!("/admin/purchases/{id}/refund")>
-            {invoice.map(|invoice| view! { <input type="hidden" name="invoice" value=invoice /> })}
-            <div class="field">
-                <label for=field.clone()>"Amount to refund"</label>
-                <input id=field name="amount" inputmode="decimal" autocomplete="off" required value=typed />
-            </div>
-            <button class="button">"See what goes back"</button>
-        </form>
-    }
 }
 
 fn fact(label: impl Into<String>, what: impl IntoView + 'static) -> impl IntoView {

@@ -63,7 +63,7 @@ fn All(purchases: PurchasesView) -> impl IntoView {
 #[component]
 fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
     let rows = rows.into_iter().map(|row| {
-        let PurchaseRowView { id, title, account, price, state, is_automatic, begun } = row;
+        let PurchaseRowView { id, title, account, holder, price, state, is_automatic, begun } = row;
         view! {
             <tr role="row">
                 <td role="cell" class="quiet">
@@ -81,7 +81,7 @@ fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
                     {price}
                 </td>
                 <td role="cell" class="quiet">
-                    <code>{account}</code>
+                    {holder} " " <code>{account}</code>
                 </td>
             </tr>
         }

@@ -1,6 +1,6 @@
-//! What a refund would do, and the confirmation.
+//! How much goes back, what that would do, and the confirmation.
 
-use leptos::prelude::*;
+use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::AdminPage;
@@ -23,9 +23,68 @@ pub fn Refund() -> impl IntoView {
         let invoice = query.read().get("invoice");
         (read(params.read().get("purchase")), invoice, read(query.read().get("amount")))
     };
-    let answer =
-        Resource::new(asked, |(purchase, invoice, amount)| preview_refund(purchase, invoice, amount));
-    view! { <AdminPage title="Refund">{loaded(answer, |preview| view! { <Preview preview /> })}</AdminPage> }
+    let answer = Resource::new(asked, |(purchase, invoice, amount)| async move {
+        match preview_refund(purchase, invoice, amount).await {
+            // It is for who typed it to mend.
+            Err(problem @ (Problem::AmountInvalid | Problem::NotRefundable)) => Ok(Err(problem)),
+            answer => answer.map(Ok),
+        }
+    });
+    let show = move |answer| match answer {
+        Ok(preview) => Either::Left(view! { <Preview preview /> }),
+        Err(problem) => {
+            let id = params.read_untracked().get("purchase").unwrap_or_default();
+            let (invoice, typed) = {
+                let query = query.read_untracked();
+                (query.get("invoice"), query.get("amount").unwrap_or_default())
+            };
+            Either::Right(view! { <AskAgain id invoice typed problem /> })
+        }
+    };
+    view! { <AdminPage title="Refund">{loaded(answer, show)}</AdminPage> }
+}
+
+/// An amount that can't be refunded, to be typed in anew.
+#[component]
+fn AskAgain(id: String, invoice: Option<String>, typed: String, problem: Problem) -> impl IntoView {
+    let back = format!("/admin/purchases/{id}");
+    view! {
+        <h1>"Refund"</h1>
+        <ProblemNotice problem=Signal::stored(Some(problem)) />
+        <AskRefund id invoice typed is_refused=true />
+        <p>
+            <a href=back>"Back to the purchase"</a>
+        </p>
+    }
+}
+
+/// How much goes back, of a pack's payment or of one invoice of a plan; what that means is shown before anything happens.
+#[component]
+pub fn AskRefund(
+    id: String,
+    #[prop(optional_no_strip, into)] invoice: Option<String>,
+    typed: String,
+    #[prop(optional)] is_refused: bool,
+) -> impl IntoView {
+    let field = invoice.as_ref().map_or_else(|| "amount".to_owned(), |invoice| format!("amount-{invoice}"));
+    view! {
+        <form class="filter" method="get" action=format!("/admin/purchases/{id}/refund")>
+            {invoice.map(|invoice| view! { <input type="hidden" name="invoice" value=invoice /> })}
+            <div class="field">
+                <label for=field.clone()>"Amount to refund"</label>
+                <input
+                    id=field
+                    name="amount"
+                    inputmode="decimal"
+                    autocomplete="off"
+                    required
+                    aria-invalid=is_refused.then_some("true")
+                    value=typed
+                />
+            </div>
+            <button class="button">"See what goes back"</button>
+        </form>
+    }
 }
 
 #[component]
@@ -35,9 +94,9 @@ fn Preview(preview: RefundPreviewView) -> impl IntoView {
     let spent = preview.spent();
     let RefundPreviewView {
         purchase,
-        invoice,
         title,
         account,
+        holder,
         money,
         amount,
         credits,
@@ -67,7 +126,7 @@ fn Preview(preview: RefundPreviewView) -> impl IntoView {
         <section class="card">
             <div class="prompt">
                 <h1 class="prompt-title">{format!("Refund {money} of {title}?")}</h1>
-                <p class="aside">"Bought by " <code>{account}</code></p>
+                <p class="aside">"Bought by " {holder} " " <code>{account}</code></p>
                 <ProblemNotice problem />
                 <dl class="sum">{lines.into_iter().collect_view()}</dl>
                 <ActionForm action=refund_purchase attr:class="form">
