@@ -165,6 +165,10 @@ pub enum Problem {
         "Your card was declined, so nothing was changed. Choose another card under “Manage payment”, and try again."
     )]
     CardDeclined,
+    #[error("Your plan is not paid, so it can’t be changed. Pay for it under “Manage payment” first.")]
+    PlanNotPaid,
+    #[error("What this comes to has changed since it was shown, so nothing was changed. Look at it again.")]
+    SumChanged,
     #[error("Your plan is billed by another interval. End it first, then subscribe to this one.")]
     OtherInterval,
     #[error("The limit is below what the pack costs, so that it would never be bought.")]

@@ -64,6 +64,7 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/history", get(page))
         .route("/buy", get(page))
         .route("/buy/{purchase}", get(page))
+        .route("/buy/plan/{plan}", get(page))
         .route("/settings", get(page))
         // Admins
         .route("/admin", get(page))
@@ -93,6 +94,8 @@ pub fn router(state: AppState, secure: bool) -> Router {
         .route("/fn/history", post(server_function))
         .route("/fn/shop", post(server_function))
         .route("/fn/buy", post(server_function))
+        .route("/fn/preview_change", post(server_function))
+        .route("/fn/change_plan", post(server_function))
         .route("/fn/purchase", post(server_function))
         .route("/fn/cancel_purchase", post(server_function))
         .route("/fn/open_billing_portal", post(server_function))

@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::{
-    Amount, PurchaseState, Source,
+    Amount, Credits, PurchaseState, Source,
     catalog::{Allowance, Cost, Currency, Interval, Plan, Price, RolloverCap},
 };
 
@@ -47,6 +47,12 @@ pub fn credits(amount: i64) -> String {
 
 pub const fn credits_unit(amount: i64) -> &'static str {
     if amount == 1 { "credit" } else { "credits" }
+}
+
+/// `12 credits owed: what comes in next pays them first`.
+pub fn owed(debt: Credits) -> String {
+    let pays = if debt.get() == 1 { "it" } else { "them" };
+    format!("{} owed: what comes in next pays {pays} first", credits(debt.get()))
 }
 
 /// `3 credits`, or `1 credit per 2,000 tokens`.
@@ -132,6 +138,12 @@ pub fn allowance(allowance: Allowance, rollover_cap: Option<RolloverCap>) -> Str
         }
         _ => monthly,
     }
+}
+
+/// A plan by its title, which may say already that it is one: `Pro plan`.
+pub fn plan_named(title: &str) -> String {
+    let says_so = title.split(' ').next_back().is_some_and(|word| word.eq_ignore_ascii_case("plan"));
+    if says_so { title.to_owned() } else { format!("{title} plan") }
 }
 
 /// To whom a plan would give enough: `Upgrade to Pro for 100 credits a month.`
@@ -244,6 +256,12 @@ mod tests {
         let monthly = upgrade(&plan(Allowance::Monthly(amount)));
         assert_eq!(monthly, "Upgrade to Pro for 1,000 credits a month.");
         assert_eq!(upgrade(&plan(Allowance::Unlimited)), "Upgrade to Pro for use without limit.");
+    }
+
+    #[test]
+    fn a_plan_is_named_as_one_once() {
+        let named = ["Pro", "Studio plan", "Floor Plan", "Planet"].map(plan_named);
+        assert_eq!(named, ["Pro plan", "Studio plan", "Floor Plan", "Planet plan"]);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! knows. The pages show them.
 
 mod admin;
+mod change;
 mod history;
 mod offer;
 mod purchase;
+mod step;
 mod subscription;
 mod top_up;
 mod warning;
@@ -17,10 +19,12 @@ pub use self::{
         BackView, CreditsOfView, DifferenceView, EventView, InboxView, InvoiceView, PaidView,
         PurchaseFactsView, PurchaseRowView, PurchasesView, RefundPreviewView,
     },
-    history::{Bought, CursorView, EntryView, HistoryView, KindView, title},
+    change::ChangeView,
+    history::{CursorView, EntryView, HistoryView, KindView, title},
     offer::{ActionView, OfferView, PackView, PlanView},
-    purchase::{PendingView, PlanStepView, PurchaseView, ReliefView, ShopView, StageView},
-    subscription::SubscriptionView,
+    purchase::{PendingView, PurchaseView, ReliefView, ShopView, StageView},
+    step::PlanStepView,
+    subscription::{BillingView, SubscriptionView},
     top_up::{TopUpStateView, TopUpView},
     warning::WarningView,
 };
@@ -243,8 +247,15 @@ impl AllocationView {
 }
 
 impl CreditsView {
-    pub fn of(account: &Account, catalog: &Catalog, has_billing_portal: bool, now: DateTime<Utc>) -> Self {
-        let subscription = account.subscription().map(|current| SubscriptionView::of(current, catalog, now));
+    /// `billing`: how a plan is paid for by card, if it is.
+    pub fn of(
+        account: &Account,
+        catalog: &Catalog,
+        billing: Option<&BillingView>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let view = |current| SubscriptionView::of(current, catalog, billing, now);
+        let subscription = account.subscription().map(view);
         let open = account.lots().iter().filter(|lot| lot.remaining > Credits::ZERO);
         let lots = open.map(|lot| LotView::of(lot, account, subscription.as_ref(), now)).collect();
         Self {
@@ -254,7 +265,7 @@ impl CreditsView {
             debt: account.debt(),
             next_expiry: account.next_expiry(now),
             subscription,
-            has_billing_portal,
+            has_billing_portal: billing.is_some(),
             sells: ShopView::is_open(catalog),
             lots,
         }
@@ -266,7 +277,7 @@ impl LotView {
         // Those of an earlier plan don't take the name of the present one.
         let plan = subscription.filter(|_| account.subscription().is_some_and(|current| current.has(lot)));
         let source =
-            plan.map_or_else(|| text::source(lot.source).to_owned(), |plan| format!("{} plan", plan.title));
+            plan.map_or_else(|| text::source(lot.source).to_owned(), |plan| text::plan_named(&plan.title));
         Self {
             number: lot.number.0,
             source,

@@ -35,6 +35,13 @@ pub struct Disputed {
     pub is_reinstated: bool,
 }
 
+/// By what money goes back, or would have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    Refund,
+    Dispute,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PurchaseState {
@@ -97,6 +104,16 @@ impl Facts {
         let share = i128::from(credits.get()) * i128::from(back) / i128::from(paid);
         let share = i64::try_from(share).ok().and_then(|share| Credits::try_from(share).ok());
         share.unwrap_or(credits.credits())
+    }
+
+    /// By what as many of these credits go, or come back, where so many were gone before.
+    pub fn went_back_by(&self, credits: Amount, before: Credits) -> Back {
+        let refunds = Self { disputes: Vec::new(), ..self.clone() }.clawed(credits);
+        let now = self.clawed(credits);
+        let was_won = self.disputes.iter().any(|dispute| dispute.is_reinstated);
+        // What refunds alone come to explains it, or a dispute has a part in it.
+        let is_by_refunds = if now > before { refunds > before } else { !was_won };
+        if is_by_refunds { Back::Refund } else { Back::Dispute }
     }
 
     pub fn state(&self) -> PurchaseState {
@@ -268,6 +285,20 @@ mod tests {
         assert_eq!((facts.money_back(), facts.state()), (0, PurchaseState::Paid));
         let inquiry = Disputed { is_withdrawn: false, ..WITHDRAWN };
         assert_eq!(Facts { disputes: vec![inquiry], ..paid(1_000) }.state(), PurchaseState::Paid);
+    }
+
+    #[test]
+    fn what_goes_back_goes_by_a_refund_or_by_a_dispute() {
+        let mut facts = paid(1_000);
+        facts.refunds.push(refund(300));
+        assert_eq!(facts.went_back_by(amount(10), credits(0)), Back::Refund);
+        facts.disputes.push(WITHDRAWN);
+        assert_eq!(facts.went_back_by(amount(10), credits(3)), Back::Dispute, "the rest of it");
+        facts.disputes[0].is_reinstated = true;
+        assert_eq!(facts.went_back_by(amount(10), credits(10)), Back::Dispute, "and back");
+        let failed = Refunded { is_failed: true, ..refund(300) };
+        let facts = Facts { refunds: vec![failed], ..paid(1_000) };
+        assert_eq!(facts.went_back_by(amount(10), credits(3)), Back::Refund, "it never went");
     }
 
     #[test]

@@ -161,6 +161,11 @@ impl Subscription {
         follows.filter(|terms| terms.plan != self.terms.plan)
     }
 
+    /// What more a larger allowance brings within this period: the difference to what was brought.
+    pub fn more(&self, allowance: Allowance) -> Credits {
+        allowance.credits().less(self.given)
+    }
+
     /// The terms that were agreed last for a plan: that it is on, or that follows.
     pub fn agreed(&self, plan: &PlanKey) -> Option<&Terms> {
         let next = if let Next::Change(terms) = &self.next { Some(terms) } else { None };

@@ -39,6 +39,8 @@ impl Problem {
             | Self::TooManyPurchases { .. }
             | Self::PurchaseEnded
             | Self::AlreadySubscribed
+            | Self::PlanNotPaid
+            | Self::SumChanged
             | Self::OtherInterval
             | Self::NothingToReplay
             | Self::ReplayFailed
@@ -112,6 +114,8 @@ impl Problem {
                 | Self::ClawbackUnchanged { .. }
                 // No call changes what is paid through Stripe.
                 | Self::CardDeclined
+                | Self::PlanNotPaid
+                | Self::SumChanged
                 | Self::OtherInterval
                 // No call sets a top-up.
                 | Self::LimitTooLow

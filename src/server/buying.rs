@@ -2,26 +2,28 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{
     AppState, Error,
     caller::local_path,
     purchases::{
-        change,
+        change::{self, Sum},
         start::{self, NewPurchase, PURCHASE, Wanted},
     },
     store::{
         people::User,
         purchases::{self as store, Item, Purchase},
-        stripe_customers, stripe_subscriptions,
+        stripe_customers,
+        stripe_subscriptions::{self, Paying},
     },
 };
 use crate::{
-    domain::{Account, AccountId, Entry, PurchaseState},
+    domain::{AccountId, Credits, Entry, PurchaseState, catalog::Allowance},
     problem::Problem,
     text,
-    views::{Bought, PendingView, PurchaseView, ShopView, StageView},
+    views::{BillingView, ChangeView, PendingView, PurchaseView, ShopView, StageView},
 };
 
 /// How many purchases that are not paid a page shows.
@@ -45,11 +47,14 @@ pub async fn shop(state: &AppState, member: &User) -> Result<ShopView, Error> {
         title: purchase.title,
     });
     let attempt = state.clock.new_id().to_string();
-    let current = account.current_subscription();
-    Ok(ShopView::of(&state.catalog(), current, pending.collect(), attempt, state.is_sandbox))
+    drop(conn);
+    let billing = billing(state, member.account).await?;
+    let (catalog, current) = (state.catalog(), account.current_subscription());
+    Ok(ShopView::of(&catalog, current, billing.as_ref(), pending.collect(), attempt, state.is_sandbox))
 }
 
-/// Begins a purchase, or finds the one that this attempt has begun; returns where the buyer goes on.
+/// Begins a purchase, or finds the one that this attempt has begun; returns where the buyer goes on. Who pays for a plan
+/// already sees first what another one comes to.
 pub async fn buy(
     state: &AppState,
     member: &User,
@@ -63,13 +68,14 @@ pub async fn buy(
         Some(("plan", key)) => Wanted::Plan(key),
         _ => return Err(Problem::Malformed.into()),
     };
-    let back = return_to.filter(|page| page.len() <= RETURN_TO_BYTES_MAX).map(local_path);
-    let back = back.map(|page| format!("&{RETURN_TO}={}", text::query_value(page))).unwrap_or_default();
+    let back = back_to(return_to).map(|page| format!("{RETURN_TO}={}", text::query_value(page)));
     if let Wanted::Plan(key) = wanted
-        && change::plan(state, member.account, key, &format!("{attempt}:{key}")).await?
+        && change::is_for(state, member.account).await?
     {
-        return Ok("/credits".to_owned());
+        let key = text::query_value(key);
+        return Ok(format!("/buy/plan/{key}?{}", back.unwrap_or_default()));
     }
+    let back = back.map(|back| format!("&{back}")).unwrap_or_default();
     let page = format!("{}/buy/{PURCHASE}", state.base_url);
     let new = NewPurchase {
         item: wanted,
@@ -88,6 +94,53 @@ pub fn check_attempt(attempt: &str) -> Result<(), Problem> {
     let is_one = (1..=ATTEMPT_BYTES_MAX).contains(&attempt.len())
         && attempt.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if is_one { Ok(()) } else { Err(Problem::Malformed) }
+}
+
+/// What another plan comes to for a member who pays for one.
+pub async fn preview_change(state: &AppState, member: &User, plan: &str) -> Result<ChangeView, Error> {
+    let change = change::preview(state, member.account, plan).await?;
+    let catalog = state.catalog();
+    let from = catalog.plan(change.from.as_str()).map_or(change.from.as_str(), |plan| &plan.title);
+    let brings = match change.to.allowance {
+        Allowance::Unlimited if change.is_at_once => Some("Use without limit".to_owned()),
+        _ => (change.credits > Credits::ZERO).then(|| text::credits(change.credits.get())),
+    };
+    Ok(ChangeView {
+        from: from.to_owned(),
+        plan: change.to.key.to_string(),
+        charged: text::money(change.sum.minor, change.price.currency()),
+        charged_minor: change.sum.minor,
+        at: change.sum.at.timestamp(),
+        brings,
+        price: text::plan_price(Some(change.price), change.to.interval),
+        period_end: change.period_end,
+        is_at_once: change.is_at_once,
+        is_trial: change.is_trial,
+        was_to_end: change.was_to_end,
+        attempt: state.clock.new_id().to_string(),
+        to: change.to.title,
+    })
+}
+
+/// Changes the plan that a member pays for, as it was shown; returns where they go on.
+pub async fn change_plan(
+    state: &AppState,
+    member: &User,
+    plan: &str,
+    shown: (i64, i64),
+    attempt: &str,
+    return_to: Option<&str>,
+) -> Result<String, Error> {
+    let (minor, at) = shown;
+    check_attempt(attempt)?;
+    let at = DateTime::from_timestamp(at, 0).ok_or(Problem::Malformed)?;
+    change::make(state, member.account, plan, Sum { minor, at }, attempt).await?;
+    Ok(back_to(return_to).unwrap_or("/credits").to_owned())
+}
+
+/// The page of ours that somebody came from, if it can be one.
+fn back_to(return_to: Option<&str>) -> Option<&str> {
+    return_to.filter(|page| page.len() <= RETURN_TO_BYTES_MAX).map(local_path)
 }
 
 /// Asks Stripe for what it has not told yet of a purchase; returns whether there was news.
@@ -131,10 +184,11 @@ pub async fn cancel(state: &AppState, member: &User, id: &str) -> Result<(), Err
     start::cancel(state, &state.stripe, purchase.id).await.map(drop)
 }
 
-/// Whether an account pays for its plan through Stripe.
-pub async fn has_billing_portal(state: &AppState, account: &Account) -> Result<bool, Error> {
+/// How an account pays for its plan through Stripe, if it does.
+pub async fn billing(state: &AppState, account: AccountId) -> Result<Option<BillingView>, Error> {
     let mut conn = state.pool.acquire().await?;
-    Ok(stripe_subscriptions::paid_by(&mut conn, state.stripe.mode(), account.id()).await?.is_some())
+    let paying = stripe_subscriptions::paid_by(&mut conn, state.stripe.mode(), account).await?;
+    Ok(paying.map(|Paying { plan, is_trial, .. }| BillingView { plan, is_trial }))
 }
 
 /// Where a member's subscription and card are changed.
@@ -146,22 +200,19 @@ pub async fn open_billing_portal(state: &AppState, member: &User) -> Result<Stri
     Ok(state.stripe.open_portal(&customer, &format!("{}/credits", state.base_url)).await?)
 }
 
-/// The purchases that these entries of an account came of, by the reference that they bear.
-pub async fn named(
+/// Where the receipts are of the purchases that these entries of an account came of, by the reference that they bear.
+pub async fn receipts(
     state: &AppState,
     account: AccountId,
     entries: &[Arc<Entry>],
-) -> Result<HashMap<String, Bought>, Error> {
+) -> Result<HashMap<String, String>, Error> {
     let references = entries.iter().filter_map(|entry| entry.reference.as_ref()?.as_str().parse().ok());
     let ids: Vec<Uuid> = references.collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = store::named(&mut *state.pool.acquire().await?, account, &ids).await?;
-    let bought = found
-        .into_iter()
-        .map(|store::Named { id, title, receipt_url }| (id.to_string(), Bought { title, receipt_url }));
-    Ok(bought.collect())
+    let found = store::receipts(&mut *state.pool.acquire().await?, account, &ids).await?;
+    Ok(found.into_iter().map(|receipt| (receipt.purchase.to_string(), receipt.url)).collect())
 }
 
 /// A purchase of the member's own; nobody is told of another's.

@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::subscription;
-use crate::domain::{Catalog, Credits, Entry, Kind, Version};
+use crate::domain::{Account, Catalog, Credits, Entry, Kind, Version};
 
 /// A page of history, newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryView {
+    /// What is owed now.
+    pub debt: Credits,
     pub entries: Vec<EntryView>,
     /// Where the next newer and the next older page start, where there is one.
     pub newer: Option<CursorView>,
@@ -36,13 +38,6 @@ pub struct EntryView {
     pub receipt_url: Option<String>,
 }
 
-/// A purchase, by what its entries need of it.
-#[derive(Clone, Debug)]
-pub struct Bought {
-    pub title: String,
-    pub receipt_url: Option<String>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum KindView {
     Grant,
@@ -62,28 +57,29 @@ pub enum KindView {
 }
 
 impl HistoryView {
-    /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first;
-    /// `latest`: the account's last. `bought`: purchases by the reference that their entries bear.
+    /// `entries`: up to one more than [`HistoryView::PAGE`] that are older than `before`, newest first; `account`: whose
+    /// they are, as it is now. `receipts`: where those of purchases are, by the reference
+    /// that their entries bear.
     pub fn of(
         mut entries: Vec<Arc<Entry>>,
         before: Option<Version>,
-        latest: Version,
+        account: &Account,
         catalog: &Catalog,
-        bought: &HashMap<String, Bought>,
+        receipts: &HashMap<String, String>,
     ) -> Self {
         let has_older = entries.len() > Self::PAGE;
         entries.truncate(Self::PAGE);
         // Versions have no gaps, so the page before this one starts a page's length above it.
         let newer = before.map(|before| match before.0.saturating_add(Self::PAGE as i64) {
-            start if start > latest.0 => CursorView::Newest,
+            start if start > account.version().0 => CursorView::Newest,
             start => CursorView::Before(start),
         });
         let older = entries.last().filter(|_| has_older).map(|oldest| CursorView::Before(oldest.version.0));
         let view = |entry: &Arc<Entry>| {
-            let bought = entry.reference.as_ref().and_then(|reference| bought.get(reference.as_str()));
-            EntryView::of(entry, catalog, bought)
+            let receipt = entry.reference.as_ref().and_then(|reference| receipts.get(reference.as_str()));
+            EntryView::of(entry, catalog, receipt.cloned())
         };
-        Self { entries: entries.iter().map(view).collect(), newer, older }
+        Self { debt: account.debt(), entries: entries.iter().map(view).collect(), newer, older }
     }
 
     /// How many entries a page shows.
@@ -91,7 +87,7 @@ impl HistoryView {
 }
 
 impl EntryView {
-    fn of(entry: &Entry, catalog: &Catalog, bought: Option<&Bought>) -> Self {
+    fn of(entry: &Entry, catalog: &Catalog, receipt_url: Option<String>) -> Self {
         let kind = match entry.kind {
             Kind::Grant => KindView::Grant,
             Kind::Spend(_) => KindView::Spend,
@@ -112,14 +108,10 @@ impl EntryView {
             version: entry.version.0,
             at: entry.at,
             kind,
-            title: match (bought, kind) {
-                (Some(bought), KindView::Clawback) => format!("Refund of {}", bought.title),
-                (Some(bought), KindView::Reinstatement) => format!("Refund of {} taken back", bought.title),
-                _ => title(entry, catalog),
-            },
+            title: title(entry, catalog),
             delta: entry.delta(),
             balance_after: entry.balance_after,
-            receipt_url: bought.and_then(|bought| bought.receipt_url.clone()),
+            receipt_url,
         }
     }
 }

@@ -3,15 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{PackView, PlanView};
-use crate::{
-    domain::{
-        Account, Amount, Catalog, Credits, PurchaseState, Subscription,
-        catalog::{Pack, Plan},
-        credits::total,
-        subscription::Next,
-    },
-    text,
+use super::{BillingView, PackView, PlanStepView, PlanView};
+use crate::domain::{
+    Account, Amount, Catalog, Credits, PurchaseState, Subscription,
+    catalog::{Pack, Plan},
+    credits::total,
 };
 
 /// What a member can buy, and what they have begun to buy.
@@ -27,28 +23,6 @@ pub struct ShopView {
     pub attempt: String,
     /// Whether no real money is about.
     pub is_sandbox: bool,
-}
-
-/// What choosing a plan does for a member.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum PlanStepView {
-    /// It costs nothing: it comes by itself where there is no other.
-    Free,
-    /// It is the member's plan.
-    Current,
-    /// The plan that follows at this moment.
-    Next {
-        from: DateTime<Utc>,
-    },
-    Begin,
-    /// At once, and only the difference is paid.
-    Up,
-    /// With the next period.
-    Down {
-        from: DateTime<Utc>,
-    },
-    /// It is billed by another interval than the member's plan, which has to end first.
-    OtherInterval,
 }
 
 /// A purchase that waits for its payment.
@@ -119,67 +93,19 @@ impl ShopView {
     pub fn of(
         catalog: &Catalog,
         current: Option<&Subscription>,
+        billing: Option<&BillingView>,
         pending: Vec<PendingView>,
         attempt: String,
         is_sandbox: bool,
     ) -> Self {
+        let step = |plan| PlanStepView::of(catalog, plan, current, billing);
         Self {
             packs: catalog.packs.iter().map(PackView::of).collect(),
             plans: catalog.plans.iter().map(PlanView::of).collect(),
-            steps: catalog.plans.iter().map(|plan| PlanStepView::of(catalog, plan, current)).collect(),
+            steps: catalog.plans.iter().map(step).collect(),
             pending,
             attempt,
             is_sandbox,
-        }
-    }
-}
-
-impl PlanStepView {
-    pub fn of(catalog: &Catalog, plan: &Plan, current: Option<&Subscription>) -> Self {
-        let Some(current) = current else { return if plan.is_free() { Self::Free } else { Self::Begin } };
-        let from = current.period.end;
-        let is_other_interval = |current: &Subscription| {
-            catalog.plan(current.terms.plan.as_str()).is_some_and(|known| known.interval != plan.interval)
-        };
-        if current.terms.plan == plan.key {
-            return Self::Current;
-        }
-        // What somebody asked for; not what would follow if nobody paid.
-        let follows = match &current.next {
-            Next::Change(next) => Some(next),
-            Next::End => current.fallback.as_ref(),
-            Next::Renew => None,
-        };
-        match follows {
-            Some(next) if next.plan == plan.key => Self::Next { from },
-            _ if plan.is_free() => Self::Free,
-            _ if current.terms.is_free => Self::Begin,
-            _ if is_other_interval(current) => Self::OtherInterval,
-            _ if plan.allowance > current.terms.allowance => Self::Up,
-            _ => Self::Down { from },
-        }
-    }
-
-    /// What happens where it is chosen, or why it can't be.
-    pub fn words(self) -> Option<String> {
-        match self {
-            Self::Free => Some("Comes by itself where there is no other plan".to_owned()),
-            Self::Current => Some("Your plan".to_owned()),
-            Self::Next { from } => Some(format!("Follows on {}", text::date(from))),
-            Self::Begin => None,
-            Self::Up => Some("At once: the difference is charged now".to_owned()),
-            Self::OtherInterval => Some("Billed by another interval: end your plan first".to_owned()),
-            Self::Down { from } => Some(format!("With the next period, from {}", text::date(from))),
-        }
-    }
-
-    /// The word on the button by which it is chosen, where it can be.
-    pub const fn verb(self) -> Option<&'static str> {
-        match self {
-            Self::Begin => Some("Subscribe"),
-            Self::Up => Some("Upgrade"),
-            Self::Down { .. } => Some("Switch"),
-            Self::Free | Self::Current | Self::Next { .. } | Self::OtherInterval => None,
         }
     }
 }
@@ -219,8 +145,10 @@ impl ReliefView {
             return Self::Pack(PackView::of(pack));
         }
         let current = account.current_subscription();
-        let step = |plan: &Plan| PlanStepView::of(catalog, plan, current);
-        let brings_more = |plan: &&Plan| matches!(step(plan), PlanStepView::Begin | PlanStepView::Up);
+        // Whether by paying for it or by changing what is paid for.
+        let step = |plan: &Plan| PlanStepView::of(catalog, plan, current, None);
+        let brings_more =
+            |plan: &&Plan| matches!(step(plan), PlanStepView::Begin | PlanStepView::Replace { from: None });
         let plans: Vec<PlanView> = catalog.plans.iter().filter(brings_more).map(PlanView::of).collect();
         match plans.is_empty() {
             false => Self::Plans(plans),

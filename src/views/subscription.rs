@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Catalog, Entry, Subscription, SubscriptionState, Terms, subscription::Next},
+    domain::{Catalog, Entry, Subscription, SubscriptionState, Terms, catalog::PlanKey, subscription::Next},
     text,
 };
 
@@ -14,27 +14,52 @@ pub struct SubscriptionView {
     /// `100 credits a month · up to 200 kept`, or `unlimited`
     pub terms: String,
     pub state: SubscriptionState,
+    /// Whether nothing is paid for this period, to try the plan.
+    pub is_trial: bool,
     /// The period, where the subscription has not ended.
     pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// What happens next: `Renews on 3 Dec 2026`
     pub next: String,
 }
 
+/// How a plan is paid for by card: by itself, each period, until somebody ends that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BillingView {
+    /// The plan that is paid for from the next period on, where that is known.
+    pub plan: Option<PlanKey>,
+    pub is_trial: bool,
+}
+
 impl SubscriptionView {
-    pub fn of(subscription: &Subscription, catalog: &Catalog, now: DateTime<Utc>) -> Self {
+    pub fn of(
+        subscription: &Subscription,
+        catalog: &Catalog,
+        billing: Option<&BillingView>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let Subscription { terms, period, .. } = subscription;
         Self {
             title: plan_title(terms, catalog),
             terms: text::allowance(terms.allowance, terms.rollover_cap),
             state: subscription.state(now),
+            is_trial: !subscription.has_ended() && billing.is_some_and(|billing| billing.is_trial),
             period: (!subscription.has_ended()).then_some((period.start, period.end)),
-            next: next(subscription, catalog, now),
+            next: next(subscription, catalog, billing, now),
         }
     }
 }
 
-fn next(subscription: &Subscription, catalog: &Catalog, now: DateTime<Utc>) -> String {
+fn next(
+    subscription: &Subscription,
+    catalog: &Catalog,
+    billing: Option<&BillingView>,
+    now: DateTime<Utc>,
+) -> String {
     let Subscription { period, credits_until, ended_at, .. } = subscription;
+    let is_active = subscription.state(now) == SubscriptionState::Active;
+    if let Some(billing) = billing.filter(|_| is_active && subscription.ends_at().is_some()) {
+        return billed_next(subscription, catalog, billing);
+    }
     let follows = subscription.follows();
     let then = follows.map(|terms| format!(", then {}", plan_title(terms, catalog))).unwrap_or_default();
     let end = text::date(period.end);
@@ -51,6 +76,23 @@ fn next(subscription: &Subscription, catalog: &Catalog, now: DateTime<Utc>) -> S
     until + &then
 }
 
+/// Of one whose next period is paid by card.
+fn billed_next(subscription: &Subscription, catalog: &Catalog, billing: &BillingView) -> String {
+    let end = text::date(subscription.period.end);
+    let present = &subscription.terms.plan;
+    let key = billing.plan.as_ref().unwrap_or(present);
+    let plan = catalog.plan(key.as_str());
+    let title = plan.map_or(key.as_str(), |plan| &plan.title);
+    let price = plan.map(|plan| text::plan_price(plan.price, plan.interval));
+    match (billing.is_trial, key == present, price) {
+        (false, true, _) => format!("Renews on {end}"),
+        (true, true, Some(price)) => format!("Trial until {end}, then {price}"),
+        (true, false, Some(price)) => format!("Trial until {end}, then {title} for {price}"),
+        (true, _, None) => format!("Trial until {end}, then {title}"),
+        (false, false, _) => format!("Until {end}, then {title}"),
+    }
+}
+
 /// A plan that is no longer in the catalog goes by its key.
 pub(super) fn plan_title(terms: &Terms, catalog: &Catalog) -> String {
     let key = terms.plan.as_str();
@@ -59,7 +101,7 @@ pub(super) fn plan_title(terms: &Terms, catalog: &Catalog) -> String {
 
 /// What an entry did to a subscription: `Pro plan: 100 credits`, `Pro plan, then Free`, `Pro plan ended`.
 pub(super) fn title(entry: &Entry, subscription: &Subscription, catalog: &Catalog) -> String {
-    let plan = format!("{} plan", plan_title(&subscription.terms, catalog));
+    let plan = text::plan_named(&plan_title(&subscription.terms, catalog));
     if subscription.has_ended() {
         return format!("{plan} ended");
     }
@@ -98,6 +140,10 @@ mod tests {
 
     /// What the account is told after these acts on their days: of its plan at `now`, and in its history.
     fn told(acts: &[(&str, Act)], now: &str) -> (String, Vec<String>) {
+        told_with(acts, None, now)
+    }
+
+    fn told_with(acts: &[(&str, Act)], billing: Option<&BillingView>, now: &str) -> (String, Vec<String>) {
         let mut account = crate::domain::Account::new(AccountId::from(uuid::Uuid::nil()), at("2026-01-31"));
         for (number, (day, act)) in acts.iter().enumerate() {
             let key = IdempotencyKey::parse(&number.to_string()).unwrap();
@@ -105,7 +151,7 @@ mod tests {
             decide(&mut account, &command, at(day)).unwrap();
         }
         account.settle(at(now));
-        let view = SubscriptionView::of(account.subscription().unwrap(), &catalog(), at(now));
+        let view = SubscriptionView::of(account.subscription().unwrap(), &catalog(), billing, at(now));
         let entries = account.journal().iter().filter(|entry| entry.kind.subscription().is_some());
         let titles = entries.map(|entry| super::super::title(entry, &catalog())).collect();
         (format!("{}, {:?}: {}", view.title, view.state, view.next), titles)
@@ -137,5 +183,36 @@ mod tests {
         let (next, titles) = told(&paid, "2026-03-05");
         assert_eq!(next, "Free, Active: Renews on 31 Mar 2026");
         assert_eq!(titles, ["Pro plan: 100 credits", "Free plan: 5 credits"]);
+    }
+
+    #[test]
+    fn a_plan_that_is_paid_by_card_renews_by_itself_and_a_trial_says_what_it_costs_then() {
+        let paid = ("2026-01-31", subscribe("pro", Some("2026-02-28")));
+        let end = ("2026-02-02", Act::Unsubscribe(Unsubscribe { at_once: false }));
+        let by_card = |plan: &str, is_trial, acts: &[(&str, Act)], now| {
+            let plan = Some(PlanKey::try_from(plan.to_owned()).unwrap());
+            told_with(acts, Some(&BillingView { plan, is_trial }), now).0
+        };
+        let runs = std::slice::from_ref(&paid);
+        let now = "2026-02-03";
+        assert_eq!(by_card("pro", false, runs, now), "Pro, Active: Renews on 28 Feb 2026");
+        assert_eq!(
+            by_card("enterprise", false, runs, now),
+            "Pro, Active: Until 28 Feb 2026, then Enterprise"
+        );
+        assert_eq!(
+            by_card("pro", true, runs, now),
+            "Pro, Active: Trial until 28 Feb 2026, then $20.00 per month"
+        );
+        assert_eq!(
+            by_card("enterprise", true, runs, now),
+            "Pro, Active: Trial until 28 Feb 2026, then Enterprise for $180.00 per month"
+        );
+        assert_eq!(
+            by_card("pro", false, runs, "2026-03-01"),
+            "Pro, PastDue: Not paid since 28 Feb 2026: its credits stay until 3 Mar 2026, then Free"
+        );
+        let ends = [paid, end];
+        assert_eq!(by_card("pro", false, &ends, now), "Pro, Canceled: Ends on 28 Feb 2026, then Free");
     }
 }

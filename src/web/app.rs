@@ -11,12 +11,12 @@ use leptos_router::{
 use super::{
     components::{Footer, Header, LowCreditBanner},
     fns::{
-        Buy, CancelPurchase, DismissWarning, EnterPortal, HandleDifference, RefundPurchase, ReplayEvent,
-        SetTopUp, SignIn, SignOut, SignUp, Spend, TurnOffTopUp, session,
+        Buy, CancelPurchase, ChangePlan, DismissWarning, EnterPortal, HandleDifference, RefundPurchase,
+        ReplayEvent, SetTopUp, SignIn, SignOut, SignUp, Spend, TurnOffTopUp, session,
     },
     pages::{
-        ActionPage, Actions, Buy as BuyPage, Credits, History, Home, NoSuchPage, PortalPage, PurchasePage,
-        Settings, SignInPage, SignUpPage, admin,
+        ActionPage, Actions, Buy as BuyPage, ChangePage, Credits, History, Home, NoSuchPage, PortalPage,
+        PurchasePage, Settings, SignInPage, SignUpPage, admin,
     },
 };
 use crate::{problem::Problem, views::FrameView};
@@ -87,6 +87,7 @@ fn Frame() -> impl IntoView {
             <Route path=path!("/history") view=History />
             <Route path=path!("/buy") view=BuyPage />
             <Route path=path!("/buy/:purchase") view=PurchasePage />
+            <Route path=path!("/buy/plan/:plan") view=ChangePage />
             <Route path=path!("/settings") view=Settings />
             <Route path=path!("/admin") view=|| view! { <Redirect path="/admin/purchases" /> } />
             <Route path=path!("/admin/purchases") view=admin::Purchases />
@@ -129,6 +130,7 @@ pub struct Acts {
     /// Sent by plain forms; here is what went wrong with one.
     pub buy: ServerAction<Buy>,
     pub cancel_purchase: ServerAction<CancelPurchase>,
+    pub change_plan: ServerAction<ChangePlan>,
     /// Like `buy`.
     pub set_top_up: ServerAction<SetTopUp>,
     pub turn_off_top_up: ServerAction<TurnOffTopUp>,
@@ -159,6 +161,7 @@ impl Acts {
         self.enter_portal.clear();
         self.buy.clear();
         self.cancel_purchase.clear();
+        self.change_plan.clear();
         self.set_top_up.clear();
         self.turn_off_top_up.clear();
         self.refund_purchase.clear();
@@ -172,6 +175,7 @@ impl Acts {
             + self.sign_in.version().get()
             + self.sign_out.version().get()
             + self.spend.version().get()
+            + self.change_plan.version().get()
             + self.dismiss_warning.version().get()
             + self.turn_off_top_up.version().get()
             + self.enter_portal.version().get()

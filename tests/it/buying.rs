@@ -14,7 +14,7 @@ use scrip::{
             start::{NewPurchase, PURCHASE, Wanted, start},
         },
         store::{people::Role, purchases as store},
-        stripe::{About, Charge, Checkout, Event, Money, Payment},
+        stripe::{About, Charge, Checkout, Dispute, Event, Funds, Money, Payment},
         subscriptions,
     },
 };
@@ -107,6 +107,18 @@ async fn refunded(app: &App, id: Uuid, refunded: i64) {
         receipt_url: Some("https://pay.example.com/receipt".to_owned()),
     };
     tell(app, About::Charge(charge)).await;
+}
+
+/// Stripe tells of a dispute over all of it.
+async fn disputed(app: &App, id: Uuid, funds: Funds) {
+    let dispute = Dispute {
+        id: format!("dp_{id}"),
+        payment_intent: Some(format!("pi_{id}")),
+        total: usd(900),
+        status: "needs_response".to_owned(),
+        funds: Some(funds),
+    };
+    tell(app, About::Dispute(dispute)).await;
 }
 
 async fn tell(app: &App, about: About) {
@@ -263,6 +275,28 @@ async fn a_purchase_says_in_plain_words_how_it_stands(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn what_a_dispute_takes_is_called_that_and_what_is_owed_for_it_is_said(pool: PgPool) {
+    let app = app(pool).await;
+    let ada = app.member("ada@example.com").await;
+    let id = begun(&app, app.account_of("ada@example.com").await).await;
+    told(&app, id, Payment::Paid).await;
+    let prompt = ada.prompt("/actions/film?units=60").await;
+    ada.confirm("/actions/film?units=60", &prompt).await;
+    disputed(&app, id, Funds::Withdrawn).await;
+    let history = ada.page("/history").await;
+    assert!(
+        history.contains("Small pack: the payment is disputed") && !history.contains("Refund of"),
+        "{history}"
+    );
+    for page in [history, ada.page("/credits").await] {
+        assert!(page.contains("50 credits owed: what comes in next pays them first"), "{page}");
+    }
+    disputed(&app, id, Funds::Reinstated).await;
+    let history = ada.page("/history").await;
+    assert!(history.contains("Small pack: the dispute was won") && !history.contains("owed"), "{history}");
+}
+
+#[sqlx::test]
 async fn nobody_sees_anothers_purchase_or_cancels_it(pool: PgPool) {
     let app = app(pool).await;
     let _ada = app.member("ada@example.com").await;
@@ -336,7 +370,8 @@ async fn an_admin_sees_what_a_refund_does_before_it_is_made(pool: PgPool) {
     // Twenty of the fifty are spent.
     let prompt = ada.prompt("/actions/film?units=20").await;
     ada.confirm("/actions/film?units=20", &prompt).await;
-    assert!(root.page("/admin/purchases").await.contains("Small pack"));
+    let list = root.page("/admin/purchases").await;
+    assert!(list.contains("Small pack") && list.contains("ada@example.com"));
     assert!(root.page("/admin/purchases?state=paid").await.contains("Small pack"));
     assert!(!root.page("/admin/purchases?state=failed").await.contains("Small pack"));
     let facts = root.page(&format!("/admin/purchases/{id}")).await;
@@ -347,7 +382,13 @@ async fn an_admin_sees_what_a_refund_does_before_it_is_made(pool: PgPool) {
     assert_eq!(sum, ["$4.50", "25", "25", "0"]);
     for (amount, status) in [("9.01", 422), ("0", 422), ("x", 422), ("-1", 422), ("", 422), ("9", 200)] {
         let page = format!("/admin/purchases/{id}/refund?amount={amount}");
-        assert_eq!(root.get(&page).await.status().as_u16(), status, "{amount}");
+        let answer = root.get(&page).await;
+        assert_eq!(answer.status().as_u16(), status, "{amount}");
+        if status == 422 {
+            let page = answer.text().await.unwrap();
+            assert_eq!(field(&page, "amount").as_deref(), Some(amount), "what was typed stays");
+            assert!(page.contains("role=\"alert\"") && page.contains(&format!("/admin/purchases/{id}\"")));
+        }
     }
     let id = id.to_string();
     let no_reason = [("purchase", id.as_str()), ("amount", "9.00"), ("reason", " "), ("key", "k")];

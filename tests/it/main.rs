@@ -5,6 +5,7 @@
 mod api;
 mod buying;
 mod catalog;
+mod changing;
 mod embedded;
 mod guide;
 mod history;

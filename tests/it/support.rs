@@ -75,12 +75,25 @@ impl App {
         Self::serve(AppState::new(pool, clock, catalog, &config).await.unwrap()).await
     }
 
+    /// One whose stand-in Stripe is asked by the program, and tells it what happens.
+    pub async fn start_selling(pool: PgPool, clock: Clock, catalog: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let leptos = LeptosOptions::builder().output_name("scrip").site_addr(address).build();
+        let config = Config { leptos, ..config() };
+        let catalog = catalog::parse(catalog).unwrap();
+        Self::serve_at(listener, AppState::new(pool, clock, catalog, &config).await.unwrap())
+    }
+
     pub async fn start_with(pool: PgPool, clock: Clock, catalog: &str) -> Self {
         Self::serve(state(pool, clock, catalog).await).await
     }
 
     async fn serve(state: AppState) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), state)
+    }
+
+    fn serve_at(listener: TcpListener, state: AppState) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = router(state.clone(), false).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });

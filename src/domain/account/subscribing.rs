@@ -49,9 +49,8 @@ impl Account {
             if !is_larger || now >= current.period.end {
                 after.next = Next::Change(asked.terms.clone());
             } else {
-                let allowance = asked.terms.allowance.credits();
-                more = allowance.less(current.given);
-                after.given = allowance.max(current.given);
+                more = current.more(asked.terms.allowance);
+                after.given = asked.terms.allowance.credits().max(current.given);
                 after.terms = asked.terms.clone();
             }
         }

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         AccountId, Act, Amount, Clawback, Command, Credits, Entry, IdempotencyKey, LotNumber, Reinstate,
         note::{Description, Reference},
+        purchase::{Back, Facts},
     },
     server::{AppState, Error},
 };
@@ -20,6 +21,8 @@ pub struct Bought<'a> {
     /// With what: a purchase, or an invoice of Stripe's. Its name goes into the entries, and its keys are made of both.
     pub kind: &'static str,
     pub name: &'a str,
+    /// As people know it.
+    pub title: &'a str,
     pub lot: LotNumber,
     /// How many have gone back.
     pub clawed: Credits,
@@ -28,22 +31,34 @@ pub struct Bought<'a> {
 }
 
 impl Bought<'_> {
-    /// Takes credits back, or gives them back, until as many are gone as should be.
+    /// Takes credits back, or gives them back, until as many of `credits` are gone as should be.
     pub async fn take(
         &mut self,
         state: &AppState,
         conn: &mut PgConnection,
-        wanted: Credits,
+        facts: &Facts,
+        credits: Amount,
     ) -> Result<(), Error> {
-        let reason = |words| Description::parse(words).expect("it is short");
-        let lot = self.lot;
+        let wanted = facts.clawed(credits);
+        let (lot, title, because) = (self.lot, self.title, facts.went_back_by(credits, self.clawed));
+        let reason = |words: String| Description::parse(words).map_err(Error::internal);
         let act = match Amount::try_from(wanted.get()) {
             _ if wanted == self.clawed => return Ok(()),
             Ok(total) if wanted > self.clawed => {
                 let when_spent = state.catalog().clawback;
-                Act::Clawback(Clawback { lot, total, when_spent, reason: reason("The payment went back") })
+                let words = match because {
+                    Back::Refund => format!("Refund of {title}"),
+                    Back::Dispute => format!("{title}: the payment is disputed"),
+                };
+                Act::Clawback(Clawback { lot, total, when_spent, reason: reason(words)? })
             }
-            _ => Act::Reinstate(Reinstate { lot, total: wanted, reason: reason("The payment came back") }),
+            _ => {
+                let words = match because {
+                    Back::Refund => format!("Refund of {title} taken back"),
+                    Back::Dispute => format!("{title}: the dispute was won"),
+                };
+                Act::Reinstate(Reinstate { lot, total: wanted, reason: reason(words)? })
+            }
         };
         let key = format!("{}:{}:{}", self.kind, self.name, self.commands);
         carry_out(state, conn, self.account, self.name, &key, act).await?;

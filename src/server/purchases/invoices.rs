@@ -61,8 +61,9 @@ pub async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Resu
         return Ok(Applied::default());
     };
     let Invoice { clawed, commands, .. } = invoice;
-    let mut bought = Bought { account, kind: "invoice", name: id, lot, clawed, commands };
-    bought.take(state, conn, facts.clawed(credits)).await?;
+    let title = &plan_of(state, conn, &invoice).await?;
+    let mut bought = Bought { account, kind: "invoice", name: id, title, lot, clawed, commands };
+    bought.take(state, conn, &facts, credits).await?;
     (invoice.clawed, invoice.commands) = (bought.clawed, bought.commands);
     store::settled(conn, &invoice).await?;
     if back == invoice.paid && invoice.is_of_many_months() {
@@ -82,6 +83,14 @@ pub async fn credits_of(
     let Some(period) = invoice.period else { return Ok(None) };
     let opened = state.ledger.plan_lots_in(conn, account).await?;
     Ok(allowance_within(opened.iter().map(AsRef::as_ref), period))
+}
+
+/// What people know the plan by that an invoice is for.
+async fn plan_of(state: &AppState, conn: &mut PgConnection, invoice: &Invoice) -> Result<String, Error> {
+    let known = stripe_subscriptions::find(conn, &invoice.subscription).await?;
+    let Some((_, key)) = known.and_then(|known| known.terms) else { return Ok("Plan".to_owned()) };
+    let title = state.catalog().plan(key.as_str()).map(|plan| plan.title.clone());
+    Ok(title.unwrap_or_else(|| key.to_string()))
 }
 
 fn went_back(invoice: &Invoice, back: i64) -> String {

@@ -48,10 +48,10 @@ pub async fn purchase(state: &AppState, conn: &mut PgConnection, id: Uuid) -> Re
             top_ups::turn_on(conn, id, state.clock.now()).await?;
         }
         if let Some(lot) = purchase.lot {
-            let (name, Purchase { account, clawed, commands, .. }) = (name_of(id), &purchase);
+            let (name, Purchase { account, title, clawed, commands, .. }) = (name_of(id), &purchase);
             let (account, clawed, commands) = (*account, *clawed, *commands);
-            let mut bought = Bought { account, kind: "purchase", name: &name, lot, clawed, commands };
-            bought.take(state, conn, facts.clawed(credits)).await?;
+            let mut bought = Bought { account, kind: "purchase", name: &name, title, lot, clawed, commands };
+            bought.take(state, conn, &facts, credits).await?;
             (purchase.clawed, purchase.commands) = (bought.clawed, bought.commands);
         }
     }

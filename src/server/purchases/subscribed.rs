@@ -1,5 +1,6 @@
 //! Subscriptions that are paid through Stripe: what it tells of them and of their invoices, and what the account's own
-//! subscription is told of that (rule 16). The paid period that ends last says until when it is paid.
+//! subscription is told of that (rule 16). The paid period that ends last says until when it is paid. A trial is of the
+//! plan that was bought: another one, larger or smaller, comes with the first period that is paid for.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -138,12 +139,12 @@ fn is_as_agreed(catalog: &Catalog, purchase: &Purchase, first: &PaidPeriod) -> b
 /// Tells the account's subscription what follows from all that is known, and was not told yet.
 async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<Applied, Error> {
     let Some(known) = store::find(conn, id).await? else { return Ok(Applied::default()) };
-    let Some((account, plan)) = known.terms else {
+    let Some((account, plan)) = known.terms.clone() else {
         return Ok(Applied::ignored("it is not known to be a subscription of ours"));
     };
     let now = state.clock.now();
     let mut waits = None;
-    let mut teller = Teller { state, account, subscription: id, told: known.applied };
+    let mut teller = Teller { state, account, subscription: id, told: known.applied.clone() };
     if known.ended_at.is_some() {
         if teller.told.until.is_some() && teller.told.end != Some(End::AtOnce) {
             // The end of an old subscription is not that of the one which took its place.
@@ -160,6 +161,8 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
         }
         // One that is over brings nothing any more.
         if let Some(newest) = periods.last().filter(|newest| newest.end > now) {
+            let plan =
+                if is_trial(newest) { plan_on_trial(conn, &known).await?.unwrap_or(plan) } else { plan };
             let goes_on = teller.told.end == Some(End::WithPeriod) && !known.ends_with_period;
             let is_told =
                 teller.told.until == Some(newest.end) && teller.told.plan.as_ref() == Some(&plan) && !goes_on;
@@ -186,6 +189,26 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
     Ok(Applied { waits, ..Applied::to(account) })
 }
 
+/// Whether it is a first period that nothing was paid for.
+const fn is_trial(period: &PaidPeriod) -> bool {
+    period.is_first && period.paid == 0
+}
+
+/// The plan that was bought with a trial, however soon it was changed; `None`: that of the only terms that are known.
+async fn plan_on_trial(
+    conn: &mut PgConnection,
+    known: &store::Subscription,
+) -> Result<Option<PlanKey>, Error> {
+    let purchase = match known.purchase {
+        Some(purchase) => purchases::find(conn, purchase).await?,
+        None => None,
+    };
+    match purchase.map(|purchase| purchase.item) {
+        Some(Item::Plan { key, .. }) => Ok(Some(key)),
+        _ => Ok(known.applied.plan.clone()),
+    }
+}
+
 /// What tells the account's subscription, and remembers what it was told.
 struct Teller<'a> {
     state: &'a AppState,
@@ -206,8 +229,8 @@ impl Teller<'_> {
         let wanted = subscribe_again(&self.state.catalog(), plan, &known)
             .ok_or_else(|| Error::internal(format!("there is no plan {plan}")))?;
         let first = periods.iter().find(|period| period.is_first).unwrap_or(newest);
-        // A trial is a first period that nothing was paid for; months are counted from its end.
-        let anchor = if first.is_first && first.paid == 0 { first.end } else { first.start };
+        // Months are counted from a trial's end.
+        let anchor = if is_trial(first) { first.end } else { first.start };
         let act = Act::Subscribe(Subscribe { anchor: Some(anchor), paid_until: Some(newest.end), ..wanted });
         let key = if self.told.until == Some(newest.end) {
             self.next_key()

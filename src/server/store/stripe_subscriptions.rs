@@ -34,26 +34,36 @@ pub enum End {
     AtOnce,
 }
 
-/// The subscription that an account pays for, the newest where there are several.
+/// What an account pays for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paying {
+    pub id: String,
+    /// The plan that is paid for from the next period on.
+    pub plan: Option<PlanKey>,
+    pub is_trial: bool,
+}
+
+/// The subscription that an account pays for, or has yet to pay; the newest where there are several.
 pub async fn paid_by(
     conn: &mut PgConnection,
     mode: Mode,
     account: AccountId,
-) -> sqlx::Result<Option<String>> {
-    sqlx::query_scalar!(
-        "select id
-         from stripe_subscriptions
-         where account_id = $1
-           and mode = $2
-           and ended_at is null
-           and status in ('trialing', 'active', 'past_due')
-         order by told_at desc
-         limit 1",
+) -> sqlx::Result<Option<Paying>> {
+    let row = sqlx::query!(
+        r#"select id, plan, status = 'trialing' as "is_trial!"
+           from stripe_subscriptions
+           where account_id = $1
+             and mode = $2
+             and ended_at is null
+             and status not in ('canceled', 'incomplete_expired')
+           order by told_at desc
+           limit 1"#,
         Uuid::from(account),
         mode.as_str(),
-    )
-    .fetch_optional(conn)
-    .await
+    );
+    let Some(row) = row.fetch_optional(conn).await? else { return Ok(None) };
+    let plan = row.plan.map(PlanKey::try_from).transpose().map_err(corrupt)?;
+    Ok(Some(Paying { id: row.id, plan, is_trial: row.is_trial }))
 }
 
 /// Keeps others who note something of the subscription waiting until the end of the transaction.

@@ -26,7 +26,7 @@ pub use self::{
     client::{Page, Stripe},
     error::Error,
     settings::{NotSettings, SANDBOX_KEY, Settings},
-    subscriptions::NewPlan,
+    subscriptions::{Billed, NewPlan},
 };
 use crate::domain::{AccountId, catalog::PlanKey};
 

@@ -1,17 +1,28 @@
-//! Subscriptions at Stripe: how one is, another plan for it, and its end.
+//! Subscriptions at Stripe: how one is, what another plan for it comes to, that plan, and its end.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use stripe_billing::subscription::{
-    CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
-    UpdateSubscriptionItemsPriceData, UpdateSubscriptionItemsPriceDataRecurring,
-    UpdateSubscriptionItemsPriceDataRecurringInterval, UpdateSubscriptionPaymentBehavior,
-    UpdateSubscriptionProrationBehavior,
+use serde_json::value::RawValue;
+use stripe_billing::{
+    invoice::{
+        CreatePreviewInvoice, CreatePreviewInvoiceSubscriptionDetails,
+        CreatePreviewInvoiceSubscriptionDetailsItems, CreatePreviewInvoiceSubscriptionDetailsItemsPriceData,
+        CreatePreviewInvoiceSubscriptionDetailsItemsPriceDataRecurring,
+        CreatePreviewInvoiceSubscriptionDetailsItemsPriceDataRecurringInterval,
+        CreatePreviewInvoiceSubscriptionDetailsProrationBehavior,
+    },
+    subscription::{
+        CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
+        UpdateSubscriptionItemsPriceData, UpdateSubscriptionItemsPriceDataRecurring,
+        UpdateSubscriptionItemsPriceDataRecurringInterval, UpdateSubscriptionPaymentBehavior,
+        UpdateSubscriptionProrationBehavior,
+    },
 };
 
 use super::{
     Error, Stripe, Subscription,
     client::{currency, metadata},
-    fields::{List, Reference, Text},
+    fields::{List, Minor, Reference, Text, read},
     objects::SubscriptionObject,
 };
 use crate::domain::{
@@ -20,23 +31,24 @@ use crate::domain::{
 };
 
 /// What a subscription is to be for from now on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct NewPlan<'a> {
     pub account: AccountId,
     pub key: &'a PlanKey,
     pub price: Price,
     pub interval: Interval,
-    /// Whether the difference is charged at once; else the new price holds from the next period on.
-    pub prorates: bool,
+    /// From when the difference is charged, which it is at once; `None`: the new price holds from the next period on.
+    pub prorated_from: Option<DateTime<Utc>>,
 }
 
-/// What a subscription is billed for.
+/// What a subscription is billed for, and how it stands.
 #[derive(Debug)]
 pub struct Billed {
     item: String,
     product: String,
     /// How often; `None`: as no plan of a catalog is.
     pub interval: Option<Interval>,
+    pub subscription: Subscription,
 }
 
 /// A subscription, as far as another price takes the place of its own.
@@ -62,26 +74,76 @@ struct Recurring {
     interval: Text,
 }
 
+/// An invoice that would be made at once.
+#[derive(Deserialize)]
+struct PreviewObject {
+    amount_due: Minor,
+}
+
 impl Stripe {
     pub async fn subscription(&self, id: &str) -> Result<Subscription, Error> {
         self.ask::<SubscriptionObject>(&RetrieveSubscription::new(id), None).await.map(Into::into)
     }
 
     pub async fn billed(&self, subscription: &str) -> Result<Billed, Error> {
-        let billed: BilledObject = self.ask(&RetrieveSubscription::new(subscription), None).await?;
+        let told: Box<RawValue> = self.ask(&RetrieveSubscription::new(subscription), None).await?;
+        let billed: BilledObject = read(told.get().as_bytes())?;
         let item = billed.items.data.into_iter().next();
         let BilledItem { id, price } =
             item.ok_or_else(|| Error::Unreachable("the subscription is for nothing".into()))?;
         let interval = price.recurring.and_then(|recurring| Interval::named(recurring.interval.as_str()));
-        Ok(Billed { item: id.into(), product: price.product.into(), interval })
+        let subscription = read::<SubscriptionObject>(told.get().as_bytes())?.into();
+        Ok(Billed { item: id.into(), product: price.product.into(), interval, subscription })
     }
 
-    /// Another price in the place of the billed one. The product stays, and with it the name that Stripe writes
-    /// on invoices: a price can't bring its own here. Where the card declines the difference, all stays as it was.
+    /// What another plan would charge at once, in the smallest unit of the subscription's currency; nothing happens. Asked
+    /// for the same moment again it is the same, unless the subscription has changed.
+    pub async fn preview_change(
+        &self,
+        billed: &Billed,
+        plan: NewPlan<'_>,
+        prorated_from: DateTime<Utc>,
+    ) -> Result<i64, Error> {
+        use CreatePreviewInvoiceSubscriptionDetailsItemsPriceDataRecurringInterval as Every;
+        let every = match plan.interval {
+            Interval::Month => Every::Month,
+            Interval::Year => Every::Year,
+        };
+        let recurring = CreatePreviewInvoiceSubscriptionDetailsItemsPriceDataRecurring::new(every);
+        let product = billed.product.as_str();
+        let price_data = CreatePreviewInvoiceSubscriptionDetailsItemsPriceData {
+            unit_amount: Some(plan.price.minor()),
+            ..CreatePreviewInvoiceSubscriptionDetailsItemsPriceData::new(
+                currency(plan.price),
+                product,
+                recurring,
+            )
+        };
+        let item = CreatePreviewInvoiceSubscriptionDetailsItems {
+            id: Some(billed.item.clone()),
+            price_data: Some(price_data),
+            ..CreatePreviewInvoiceSubscriptionDetailsItems::new()
+        };
+        let details = CreatePreviewInvoiceSubscriptionDetails {
+            items: Some(vec![item]),
+            proration_behavior: Some(CreatePreviewInvoiceSubscriptionDetailsProrationBehavior::AlwaysInvoice),
+            proration_date: Some(prorated_from.timestamp()),
+            cancel_at_period_end: billed.subscription.ends_with_period.then_some(false),
+            ..CreatePreviewInvoiceSubscriptionDetails::new()
+        };
+        let request = CreatePreviewInvoice::new()
+            .subscription(billed.subscription.id.as_str())
+            .subscription_details(details);
+        let preview: PreviewObject = self.ask(&request, None).await?;
+        Ok(preview.amount_due.into())
+    }
+
+    /// Another price in the place of the billed one; what was to end with its period goes on. The product stays, and with
+    /// it the name that Stripe writes on invoices: a price can't bring its own here. Where the card declines the
+    /// difference, all stays as it was.
     pub async fn change_plan(
         &self,
-        subscription: &str,
-        billed: Billed,
+        billed: &Billed,
         plan: NewPlan<'_>,
         key: &str,
     ) -> Result<Subscription, Error> {
@@ -94,18 +156,26 @@ impl Stripe {
         let recurring = UpdateSubscriptionItemsPriceDataRecurring::new(every);
         let price_data = UpdateSubscriptionItemsPriceData {
             unit_amount: Some(plan.price.minor()),
-            ..UpdateSubscriptionItemsPriceData::new(currency(plan.price), billed.product, recurring)
+            ..UpdateSubscriptionItemsPriceData::new(currency(plan.price), billed.product.as_str(), recurring)
         };
         let item = UpdateSubscriptionItems {
-            id: Some(billed.item),
+            id: Some(billed.item.clone()),
             price_data: Some(price_data),
             ..UpdateSubscriptionItems::new()
         };
-        let request = UpdateSubscription::new(subscription)
+        let mut request = UpdateSubscription::new(billed.subscription.id.as_str())
             .items([item])
-            .proration_behavior(if plan.prorates { Proration::AlwaysInvoice } else { Proration::None })
             .payment_behavior(UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete)
             .metadata(metadata(plan.account, Some(plan.key), None));
+        request = match plan.prorated_from {
+            Some(from) => {
+                request.proration_behavior(Proration::AlwaysInvoice).proration_date(from.timestamp())
+            }
+            None => request.proration_behavior(Proration::None),
+        };
+        if billed.subscription.ends_with_period {
+            request = request.cancel_at_period_end(false);
+        }
         self.ask::<SubscriptionObject>(&request, Some(key)).await.map(Into::into)
     }
 

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::ManagePayment;
 use crate::problem::Problem;
 
 /// `children` are the words; the link says what to do next.
@@ -32,9 +33,12 @@ pub fn Message(
 #[component]
 pub fn ProblemMessage(problem: Problem) -> impl IntoView {
     let title = match problem {
-        Problem::NotFound | Problem::UnknownAction | Problem::UnknownPurchase => "Page not found",
+        Problem::NotFound | Problem::UnknownAction | Problem::UnknownPlan | Problem::UnknownPurchase => {
+            "Page not found"
+        }
         Problem::NotAnAdmin => "For admins only",
-        Problem::AmountInvalid | Problem::NotRefundable => "How much?",
+        Problem::PlanNotPaid => "Your plan is not paid",
+        Problem::SubscriptionUnchanged => "Nothing to change",
         Problem::UnknownCursor => "No such page of this list",
         Problem::UnitsInvalid => "How many?",
         Problem::UnitsNotTaken => "No number needed",
@@ -47,8 +51,15 @@ pub fn ProblemMessage(problem: Problem) -> impl IntoView {
         Problem::Unavailable | Problem::Offline => ("", "Try again"),
         Problem::UnknownCursor => ("/history", "Newest entries"),
         Problem::NotFound | Problem::LinkUsed => ("/", "Go to the start"),
+        Problem::PlanNotPaid
+        | Problem::SubscriptionUnchanged
+        | Problem::UnknownPlan
+        | Problem::NotForSale
+        | Problem::NotSubscribed
+        | Problem::OtherInterval => ("/buy", "Choose again"),
         _ => ("/actions", "Go to Actions"),
     };
+    let is_unpaid = problem == Problem::PlanNotPaid;
     let reference = match problem {
         Problem::Internal { reference } => Some(reference.to_string()),
         _ => None,
@@ -66,6 +77,7 @@ pub fn ProblemMessage(problem: Problem) -> impl IntoView {
                     }
                 })}
             <div class="buttons">
+                {is_unpaid.then(|| view! { <ManagePayment /> })}
                 <a class="button" href=href rel="external">
                     {link}
                 </a>

@@ -10,6 +10,7 @@ mod footer;
 mod header;
 mod lot_table;
 mod low_credit_banner;
+mod manage_payment;
 mod message;
 mod notice;
 mod page;
@@ -31,6 +32,7 @@ pub use self::{
     header::Header,
     lot_table::LotTable,
     low_credit_banner::LowCreditBanner,
+    manage_payment::ManagePayment,
     message::{Message, ProblemMessage},
     notice::{Notice, NoticeKind, ProblemNotice},
     page::{Page, loaded},

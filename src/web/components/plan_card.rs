@@ -2,13 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::Date;
-use crate::{domain::SubscriptionState, views::SubscriptionView};
+use super::{Date, ManagePayment};
+use crate::{domain::SubscriptionState, text, views::SubscriptionView};
 
 #[component]
 pub fn PlanCard(subscription: SubscriptionView, has_billing_portal: bool) -> impl IntoView {
-    let SubscriptionView { title, terms, state, period, next } = subscription;
+    let SubscriptionView { title, terms, state, is_trial, period, next } = subscription;
     let (state, word) = match state {
+        SubscriptionState::Active if is_trial => ("active", "Trial"),
         SubscriptionState::Active => ("active", "Active"),
         SubscriptionState::PastDue => ("past-due", "Past due"),
         SubscriptionState::Canceled => ("canceled", "Canceled"),
@@ -22,7 +23,7 @@ pub fn PlanCard(subscription: SubscriptionView, has_billing_portal: bool) -> imp
     view! {
         <section class="card plan" aria-labelledby="plan">
             <div class="plan-head">
-                <h2 id="plan">{format!("{title} plan")}</h2>
+                <h2 id="plan">{text::plan_named(&title)}</h2>
                 <span class="tag" data-state=state>
                     {word}
                 </span>
@@ -30,15 +31,7 @@ pub fn PlanCard(subscription: SubscriptionView, has_billing_portal: bool) -> imp
             <p>{terms}</p>
             <p class="plan-next">{next}</p>
             {period}
-            {has_billing_portal
-                .then(|| {
-                    // What it leads to is no page of ours.
-                    view! {
-                        <form method="post" action="/fn/open_billing_portal">
-                            <button class="button">"Manage payment"</button>
-                        </form>
-                    }
-                })}
+            {has_billing_portal.then(|| view! { <ManagePayment /> })}
         </section>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     problem::Problem,
-    views::{PurchaseView, ShopView},
+    views::{ChangeView, PurchaseView, ShopView},
 };
 
 /// What the member can buy, and has begun to.
@@ -26,6 +26,38 @@ pub async fn buy(item: String, attempt: String, return_to: Option<String>) -> Re
         let member = caller.member().await?;
         let url = buying::buy(&caller.state, &member, &item, &attempt, return_to.as_deref()).await?;
         caller.lead_out(&url);
+        Ok(())
+    })
+    .await
+}
+
+/// What another plan comes to for a member who pays for one; nothing happens.
+#[server(prefix = "/fn", endpoint = "preview_change")]
+pub async fn preview_change(plan: String) -> Result<ChangeView, Problem> {
+    use crate::server::{buying, caller::answer};
+    answer(|caller| async move {
+        let member = caller.member().await?;
+        buying::preview_change(&caller.state, &member, &plan).await
+    })
+    .await
+}
+
+/// Changes the plan that a member pays for, if that still comes to `charged` when it is reckoned from `at`: in the smallest
+/// unit of its currency, and Unix seconds. Sent twice with the same attempt, it is one change.
+#[server(prefix = "/fn", endpoint = "change_plan")]
+pub async fn change_plan(
+    plan: String,
+    charged: i64,
+    at: i64,
+    attempt: String,
+    return_to: Option<String>,
+) -> Result<(), Problem> {
+    use crate::server::{buying, caller::answer};
+    answer(|caller| async move {
+        let member = caller.member().await?;
+        let (shown, back) = ((charged, at), return_to.as_deref());
+        let next = buying::change_plan(&caller.state, &member, &plan, shown, &attempt, back).await?;
+        caller.lead_to(&next);
         Ok(())
     })
     .await

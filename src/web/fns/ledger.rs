@@ -14,8 +14,8 @@ pub async fn credits() -> Result<CreditsView, Problem> {
         let member = caller.member().await?;
         let state = &caller.state;
         let account = state.ledger.account(member.account).await?;
-        let has_billing_portal = buying::has_billing_portal(state, &account).await?;
-        Ok(CreditsView::of(&account, &state.catalog(), has_billing_portal, state.clock.now()))
+        let billing = buying::billing(state, member.account).await?;
+        Ok(CreditsView::of(&account, &state.catalog(), billing.as_ref(), state.clock.now()))
     })
     .await
 }
@@ -39,9 +39,9 @@ pub async fn history(before: Option<String>) -> Result<HistoryView, Problem> {
             .ledger
             .history(member.account, before, &Filter::default(), HistoryView::PAGE + 1)
             .await?;
-        let bought = buying::named(&caller.state, member.account, &history.entries).await?;
-        let latest = history.account.version();
-        Ok(HistoryView::of(history.entries, before, latest, &caller.state.catalog(), &bought))
+        let receipts = buying::receipts(&caller.state, member.account, &history.entries).await?;
+        let (account, catalog) = (&history.account, caller.state.catalog());
+        Ok(HistoryView::of(history.entries, before, account, &catalog, &receipts))
     })
     .await
 }

@@ -15,7 +15,8 @@ pub use self::{
         handle_difference, inbox, preview_refund, refund_purchase, replay_event,
     },
     buying::{
-        Buy, CancelPurchase, OpenBillingPortal, buy, cancel_purchase, open_billing_portal, purchase, shop,
+        Buy, CancelPurchase, ChangePlan, OpenBillingPortal, buy, cancel_purchase, change_plan,
+        open_billing_portal, preview_change, purchase, shop,
     },
     ledger::{credits, history},
     people::{

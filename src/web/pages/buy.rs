@@ -71,12 +71,9 @@ fn Shop(
             let (attempt, return_to) = of_plan.clone();
             let item = format!("plan:{}", offered.key);
             let what = format!(" {}, {}", offered.title, offered.price);
-            let tag = matches!(step, PlanStepView::Current).then_some("active");
             view! {
-                {step.words().map(|words| match tag {
-                    Some(state) => view! { <p><span class="tag" data-state=state>{words}</span></p> }.into_any(),
-                    None => view! { <p class="list-per">{words}</p> }.into_any(),
-                })}
+                {step.tag().map(|tag| view! { <p><span class="tag" data-state="active">{tag}</span></p> })}
+                {step.words().map(|words| view! { <p class="list-per">{words}</p> })}
                 {step.verb().map(|verb| view! {
                     <BuyForm item attempt return_to class=button(is_chosen)>
                         {verb} <span class="visually-hidden">{what}</span>

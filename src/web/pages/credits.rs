@@ -48,10 +48,7 @@ fn Have(credits: CreditsView) -> impl IntoView {
     let held = (held.get() > 0).then(|| {
         view! { <p class="figure-note">{format!("{} held by work that is under way", text::number(held.get()))}</p> }
     });
-    let debt = (debt.get() > 0).then(|| {
-        let words = format!("{} owed: what comes in next pays it first", text::number(debt.get()));
-        view! { <p class="figure-note">{words}</p> }
-    });
+    let debt = (debt.get() > 0).then(|| view! { <p class="figure-note">{text::owed(debt)}</p> });
     let lots = if lots.is_empty() && is_unlimited {
         EitherOf3::C(())
     } else if lots.is_empty() {

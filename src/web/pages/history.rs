@@ -4,6 +4,7 @@ use leptos::{either::EitherOf3, prelude::*};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
+    text,
     views::{CursorView, HistoryView},
     web::{
         components::{EntryTable, Message, Page, loaded},
@@ -20,7 +21,7 @@ pub fn History() -> impl IntoView {
 
 #[component]
 fn Entries(history: HistoryView) -> impl IntoView {
-    let HistoryView { entries, newer, older } = history;
+    let HistoryView { debt, entries, newer, older } = history;
     let entries = if entries.is_empty() && newer.is_some() {
         EitherOf3::C(view! {
             <Message title="Nothing older" href="/history" link="Newest entries">
@@ -62,6 +63,7 @@ fn Entries(history: HistoryView) -> impl IntoView {
     });
     view! {
         <h1>"History"</h1>
+        {(debt.get() > 0).then(|| view! { <p class="figure-note">{text::owed(debt)}</p> })}
         {entries}
         {pager}
     }

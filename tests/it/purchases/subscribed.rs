@@ -9,13 +9,15 @@ use scrip::{
         subscription::Next,
     },
     server::{
+        purchases::start::{self, NewPurchase, start},
         stripe::{About, Event, Invoice, InvoiceReason, Subscribed, Subscription},
         subscriptions::{self, Wanted},
     },
 };
 use sqlx::PgPool;
+use uuid::Uuid;
 
-use super::{Shop, event_at, usd};
+use super::{Shop, counter::Counter, event_at, usd};
 use crate::support::noon;
 
 pub fn days(days: i64) -> TimeDelta {
@@ -26,17 +28,19 @@ pub fn days(days: i64) -> TimeDelta {
 pub struct Told {
     pub account: AccountId,
     pub id: String,
+    /// By which it was bought, where that matters.
+    pub purchase: Option<Uuid>,
 }
 
 impl Told {
     pub async fn of_a_new_account(shop: &Shop) -> Self {
         let account = shop.account().await;
-        Self { account, id: format!("sub_{account}") }
+        Self { account, id: format!("sub_{account}"), purchase: None }
     }
 
     pub fn terms(&self, plan: &str) -> Option<Subscribed> {
         let plan = PlanKey::try_from(plan.to_owned()).unwrap();
-        Some(Subscribed { account: self.account, plan, purchase: None })
+        Some(Subscribed { account: self.account, plan, purchase: self.purchase })
     }
 
     pub fn subscription(&self, at: DateTime<Utc>, plan: &str, change: fn(&mut Subscription)) -> Event {
@@ -175,10 +179,43 @@ async fn a_trial_counts_its_months_from_its_end_and_costs_nothing(pool: PgPool) 
 }
 
 #[sqlx::test]
+async fn in_any_order_a_trial_is_of_the_plan_that_was_bought_until_another_is_paid_for(pool: PgPool) {
+    let shop = Shop::open(pool).await;
+    let trial_end = noon() + days(14);
+    for seed in 0..20 {
+        shop.clock.set(noon());
+        let account = shop.account().await;
+        let studio = NewPurchase {
+            item: start::Wanted::Plan("studio"),
+            attempt: "a",
+            success_url: "http://localhost/back",
+            cancel_url: "http://localhost/buy",
+            saves_card: false,
+        };
+        let purchase = start(&shop.state, &Counter::default(), account, studio).await.unwrap().id;
+        let told = Told { account, id: format!("sub_{account}"), purchase: Some(purchase) };
+        let mut trial = told.invoice(InvoiceReason::Create, noon(), trial_end);
+        if let About::Invoice(invoice) = &mut trial.about {
+            (invoice.paid, invoice.terms) = (usd(0), told.terms("studio"));
+        }
+        let begun = told.subscription(noon(), "studio", |told| told.status = "trialing".to_owned());
+        let changed = told.subscription(noon() + days(1), "pro", |told| told.status = "trialing".to_owned());
+        let mut events = [trial.clone(), begun, changed.clone(), trial, changed];
+        events.shuffle(&mut StdRng::seed_from_u64(seed));
+        shop.tell_all(&events).await;
+        assert_eq!(told.end(&shop).await, (300, Some(SubscriptionState::Active), Some(trial_end)), "{seed}");
+        shop.clock.set(trial_end);
+        shop.tell(&told.invoice(InvoiceReason::Cycle, trial_end, trial_end + days(31))).await.unwrap();
+        assert_eq!(told.end(&shop).await.0, 100, "{seed}");
+    }
+    shop.check().await;
+}
+
+#[sqlx::test]
 async fn the_end_of_an_old_subscription_does_not_end_the_one_that_took_its_place(pool: PgPool) {
     let shop = Shop::open(pool).await;
     let old = Told::of_a_new_account(&shop).await;
-    let new = Told { account: old.account, id: "sub_new".to_owned() };
+    let new = Told { account: old.account, id: "sub_new".to_owned(), purchase: None };
     shop.tell_all(&[old.second(), new.second()]).await;
     assert_eq!(shop.differences().await, ["two_plans"]);
     let delete = old.subscription(noon() + days(1), "pro", |told| told.ended_at = Some(noon()));

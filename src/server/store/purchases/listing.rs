@@ -73,23 +73,27 @@ pub async fn receipt_url(conn: &mut PgConnection, id: Uuid) -> sqlx::Result<Opti
     .await
 }
 
-/// What a purchase is called, and where its receipt is.
+/// Where the receipt of a purchase is.
 #[derive(Debug)]
-pub struct Named {
-    pub id: Uuid,
-    pub title: String,
-    pub receipt_url: Option<String>,
+pub struct Receipt {
+    pub purchase: Uuid,
+    pub url: String,
 }
 
-/// Those of these that are an account's.
-pub async fn named(conn: &mut PgConnection, account: AccountId, ids: &[Uuid]) -> sqlx::Result<Vec<Named>> {
+/// Of those of these purchases that are an account's, and have one.
+pub async fn receipts(
+    conn: &mut PgConnection,
+    account: AccountId,
+    ids: &[Uuid],
+) -> sqlx::Result<Vec<Receipt>> {
     sqlx::query_as!(
-        Named,
-        r#"select purchases.id, purchases.title, payments.receipt_url as "receipt_url?"
+        Receipt,
+        r#"select purchases.id as purchase, payments.receipt_url as "url!"
            from purchases
-           left join payments on payments.payment_intent = purchases.payment_intent
+           join payments on payments.payment_intent = purchases.payment_intent
            where purchases.account_id = $1
-             and purchases.id = any($2)"#,
+             and purchases.id = any($2)
+             and payments.receipt_url is not null"#,
         Uuid::from(account),
         ids,
     )

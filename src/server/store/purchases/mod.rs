@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use self::{
     automatic::{attempts, note_card},
-    listing::{Back, Named, money_back, named, page, pending_of, receipt_url},
+    listing::{Back, Receipt, money_back, page, pending_of, receipt_url, receipts},
     settling::{Told, ask_again, expire, id_of_payment, lock, note, settled, to_ask, without_grant},
     starting::{
         count_pending, had_plan, has_plan_to_come, insert, lock_starts, note_session, of_attempt,

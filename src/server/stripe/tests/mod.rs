@@ -299,21 +299,34 @@ async fn a_portal_is_a_page_of_stripes() {
 }
 
 #[tokio::test]
-async fn another_plan_takes_the_place_of_a_subscriptions_item() {
+async fn another_plan_takes_the_place_of_a_subscriptions_item_for_the_sum_that_was_previewed() {
     let subscription = documented("customer.subscription.updated");
-    let (fake, stripe) = Fake::answering([subscription.clone(), subscription]).await;
+    let preview = json!({"amount_due": 1_033, "currency": "usd", "id": "upcoming_in_1"});
+    let (fake, stripe) = Fake::answering([subscription.clone(), preview, subscription]).await;
     let (account, key, price, interval) = (account(), pro(), usd(4_000), Interval::Month);
-    let plan = NewPlan { account, key: &key, price, interval, prorates: true };
+    let from = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+    let plan = NewPlan { account, key: &key, price, interval, prorated_from: Some(from) };
     let billed = stripe.billed("sub_1").await.unwrap();
     assert_eq!(billed.interval, Some(Interval::Month));
-    let told = stripe.change_plan("sub_1", billed, plan, "k1").await.unwrap();
+    assert_eq!(stripe.preview_change(&billed, plan, from).await.unwrap(), 1_033);
+    let told = stripe.change_plan(&billed, plan, "k1").await.unwrap();
     assert_eq!(told.status, "active");
-    let [read, changed] = fake.asked().try_into().unwrap();
+    let [read, previewed, changed] = fake.asked().try_into().unwrap();
     assert_eq!((read.call.as_str(), read.key), ("GET /below/v1/subscriptions/sub_1", None));
-    assert_eq!(
-        (changed.call.as_str(), changed.key.as_deref()),
-        ("POST /below/v1/subscriptions/sub_1", Some("k1"))
-    );
+    assert_eq!((previewed.call.as_str(), previewed.key), ("POST /below/v1/invoices/create_preview", None));
+    let expected = parameters(&[
+        ("subscription", &told.id),
+        ("subscription_details[items][0][id]", "si_NcLYdDxLHxlFo7"),
+        ("subscription_details[items][0][price_data][currency]", "usd"),
+        ("subscription_details[items][0][price_data][product]", "prod_NZKdYqrwEYx6iK"),
+        ("subscription_details[items][0][price_data][recurring][interval]", "month"),
+        ("subscription_details[items][0][price_data][unit_amount]", "4000"),
+        ("subscription_details[proration_behavior]", "always_invoice"),
+        ("subscription_details[proration_date]", "1700000000"),
+    ]);
+    assert_eq!(previewed.parameters, expected);
+    let call = format!("POST /below/v1/subscriptions/{}", told.id);
+    assert_eq!((changed.call, changed.key.as_deref()), (call, Some("k1")));
     let expected = parameters(&[
         ("items[0][id]", "si_NcLYdDxLHxlFo7"),
         ("items[0][price_data][currency]", "usd"),
@@ -324,6 +337,7 @@ async fn another_plan_takes_the_place_of_a_subscriptions_item() {
         ("metadata[scrip_plan]", "pro"),
         ("payment_behavior", "error_if_incomplete"),
         ("proration_behavior", "always_invoice"),
+        ("proration_date", "1700000000"),
     ]);
     assert_eq!(changed.parameters, expected);
 }

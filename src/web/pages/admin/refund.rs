@@ -94,6 +94,7 @@ fn Preview(preview: RefundPreviewView) -> impl IntoView {
     let spent = preview.spent();
     let RefundPreviewView {
         purchase,
+        invoice,
         title,
         account,
         holder,
