@@ -25,7 +25,7 @@ const ADMIN = { email: "admin@demo.example", password: "demo-admin" };
 /** Fills in the form and sends it. */
 async function choose(page: Page, threshold: string, limit: string, button = "Turn on") {
   await page.getByLabel("When fewer credits are left than").fill(threshold);
-  await page.getByLabel("Buy this pack").selectOption({ label: "Small pack, $9.00: 50 credits · good for 90 days" });
+  await page.getByLabel("Buy this pack").selectOption({ label: "Small pack, $9.00" });
   await page.getByLabel("Spend at most, each month").fill(limit);
   await page.getByRole("button", { name: button, exact: true }).click();
 }

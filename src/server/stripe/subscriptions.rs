@@ -1,4 +1,4 @@
-//! Subscriptions at Stripe: how one is, what another plan for it comes to, that plan, and its end.
+//! Subscriptions at Stripe: how one is, what another plan for it comes to, and that plan.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -12,10 +12,9 @@ use stripe_billing::{
         CreatePreviewInvoiceSubscriptionDetailsProrationBehavior,
     },
     subscription::{
-        CancelSubscription, RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems,
-        UpdateSubscriptionItemsPriceData, UpdateSubscriptionItemsPriceDataRecurring,
-        UpdateSubscriptionItemsPriceDataRecurringInterval, UpdateSubscriptionPaymentBehavior,
-        UpdateSubscriptionProrationBehavior,
+        RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionItemsPriceData,
+        UpdateSubscriptionItemsPriceDataRecurring, UpdateSubscriptionItemsPriceDataRecurringInterval,
+        UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
     },
 };
 
@@ -177,14 +176,5 @@ impl Stripe {
             request = request.cancel_at_period_end(false);
         }
         self.ask::<SubscriptionObject>(&request, Some(key)).await.map(Into::into)
-    }
-
-    pub async fn cancel_subscription(&self, id: &str, at_period_end: bool) -> Result<Subscription, Error> {
-        let cancelled: SubscriptionObject = if at_period_end {
-            self.ask(&UpdateSubscription::new(id).cancel_at_period_end(true), None).await?
-        } else {
-            self.ask(&CancelSubscription::new(id), None).await?
-        };
-        Ok(cancelled.into())
     }
 }

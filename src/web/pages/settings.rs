@@ -162,7 +162,7 @@ fn Form(top_up: TopUpView) -> impl IntoView {
     });
     let options = packs.into_iter().map(|offered| {
         let is_chosen = offered.key == pack;
-        let words = format!("{}, {}: {}", offered.title, offered.price, offered.terms);
+        let words = format!("{}, {}", offered.title, offered.price);
         view! {
             <option value=offered.key selected=is_chosen>
                 {words}

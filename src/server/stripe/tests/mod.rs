@@ -2,6 +2,7 @@
 //! sent and answers what it was told to.
 
 mod refused;
+mod subscriptions;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -296,61 +297,4 @@ async fn a_portal_is_a_page_of_stripes() {
     let asked = fake.only("POST /below/v1/billing_portal/sessions").parameters;
     let expected = [("customer", "cus_1"), ("return_url", "https://example.com/settings")];
     assert_eq!(asked, parameters(&expected));
-}
-
-#[tokio::test]
-async fn another_plan_takes_the_place_of_a_subscriptions_item_for_the_sum_that_was_previewed() {
-    let subscription = documented("customer.subscription.updated");
-    let preview = json!({"amount_due": 1_033, "currency": "usd", "id": "upcoming_in_1"});
-    let (fake, stripe) = Fake::answering([subscription.clone(), preview, subscription]).await;
-    let (account, key, price, interval) = (account(), pro(), usd(4_000), Interval::Month);
-    let from = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-    let plan = NewPlan { account, key: &key, price, interval, prorated_from: Some(from) };
-    let billed = stripe.billed("sub_1").await.unwrap();
-    assert_eq!(billed.interval, Some(Interval::Month));
-    assert_eq!(stripe.preview_change(&billed, plan, from).await.unwrap(), 1_033);
-    let told = stripe.change_plan(&billed, plan, "k1").await.unwrap();
-    assert_eq!(told.status, "active");
-    let [read, previewed, changed] = fake.asked().try_into().unwrap();
-    assert_eq!((read.call.as_str(), read.key), ("GET /below/v1/subscriptions/sub_1", None));
-    assert_eq!((previewed.call.as_str(), previewed.key), ("POST /below/v1/invoices/create_preview", None));
-    let expected = parameters(&[
-        ("subscription", &told.id),
-        ("subscription_details[items][0][id]", "si_NcLYdDxLHxlFo7"),
-        ("subscription_details[items][0][price_data][currency]", "usd"),
-        ("subscription_details[items][0][price_data][product]", "prod_NZKdYqrwEYx6iK"),
-        ("subscription_details[items][0][price_data][recurring][interval]", "month"),
-        ("subscription_details[items][0][price_data][unit_amount]", "4000"),
-        ("subscription_details[proration_behavior]", "always_invoice"),
-        ("subscription_details[proration_date]", "1700000000"),
-    ]);
-    assert_eq!(previewed.parameters, expected);
-    let call = format!("POST /below/v1/subscriptions/{}", told.id);
-    assert_eq!((changed.call, changed.key.as_deref()), (call, Some("k1")));
-    let expected = parameters(&[
-        ("items[0][id]", "si_NcLYdDxLHxlFo7"),
-        ("items[0][price_data][currency]", "usd"),
-        ("items[0][price_data][product]", "prod_NZKdYqrwEYx6iK"),
-        ("items[0][price_data][recurring][interval]", "month"),
-        ("items[0][price_data][unit_amount]", "4000"),
-        ("metadata[scrip_account]", ACCOUNT),
-        ("metadata[scrip_plan]", "pro"),
-        ("payment_behavior", "error_if_incomplete"),
-        ("proration_behavior", "always_invoice"),
-        ("proration_date", "1700000000"),
-    ]);
-    assert_eq!(changed.parameters, expected);
-}
-
-#[tokio::test]
-async fn a_subscription_ends_with_its_period_or_at_once() {
-    let (ending, ended) = ("customer.subscription.updated", "customer.subscription.deleted");
-    let answers = [ending, ended, ending].map(documented);
-    let (fake, stripe) = Fake::answering(answers).await;
-    assert!(stripe.cancel_subscription("sub_1", true).await.unwrap().ends_with_period);
-    assert!(stripe.cancel_subscription("sub_1", false).await.unwrap().ended_at.is_some());
-    assert_eq!(stripe.subscription("sub_1").await.unwrap().terms.unwrap().plan, pro());
-    let [ending, ended, _] = fake.asked().try_into().unwrap();
-    assert_eq!(ending.parameters, parameters(&[("cancel_at_period_end", "true")]));
-    assert_eq!(ended.call, "DELETE /below/v1/subscriptions/sub_1");
 }
