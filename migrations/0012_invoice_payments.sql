@@ -26,6 +26,9 @@ alter table stripe_invoices
     add constraint stripe_invoices_credits_of_the_lot check ((lot is null) = (credits is null)),
     add constraint stripe_invoices_clawed_of_the_lot check (clawed between 0 and coalesce(credits, 0));
 
+-- Which lots a plan opened is read when its money goes back; spends are not in it.
+create index entries_of_subscriptions on entries (bucket, account_id, version) where subscription is not null;
+
 -- A plan has many payments: which of them a refund is of.
 alter table refunds_asked add column payment_intent text;
 

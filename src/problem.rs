@@ -167,6 +167,10 @@ pub enum Problem {
     CardDeclined,
     #[error("Your plan is not paid, so it can’t be changed. Pay for it under “Manage payment” first.")]
     PlanNotPaid,
+    #[error(
+        "Your plan is about to change to another one. Keep the one that you have first, then choose this one."
+    )]
+    PlanChanging,
     #[error("What this comes to has changed since it was shown, so nothing was changed. Look at it again.")]
     SumChanged,
     #[error("Your plan is billed by another interval. End it first, then subscribe to this one.")]

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Amount, Credits, Entry, LotNumber};
+use super::{Amount, Credits, Entry, Kind, LotNumber, note::Reference};
 
 /// What is known of a purchase's money, in the smallest unit of its currency.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,14 +131,21 @@ impl Facts {
 }
 
 /// A plan's credits for the last month that has begun within a time that was paid for: in which lot they came, and how
-/// many were new. `None`: there were none. `opened`: the entries by which the subscription opened its lots, in their order.
+/// many were new. `None`: there were none. `entries`: those of the account's subscription, in their order; what of them is
+/// by another reference, until the next by this one, was not paid for here.
 pub fn allowance_within<'e>(
-    opened: impl IntoIterator<Item = &'e Entry>,
+    entries: impl IntoIterator<Item = &'e Entry>,
+    reference: &Reference,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
 ) -> Option<(LotNumber, Amount)> {
     let mut last: Option<(DateTime<Utc>, LotNumber, Amount)> = None;
-    for entry in opened {
-        let Some((after, opened)) = entry.kind.subscription().zip(entry.opened) else { continue };
+    let mut is_its = false;
+    for entry in entries {
+        if let Kind::Subscription(_) = entry.kind {
+            is_its = entry.reference.as_ref() == Some(reference);
+        }
+        let opened = entry.opened.filter(|_| is_its);
+        let Some((after, opened)) = entry.kind.subscription().zip(opened) else { continue };
         let ends_at = after.period.end;
         // Of a month's lots the first: what a larger plan brings within it is paid for by another invoice.
         let is_next = last.is_none_or(|(before, ..)| before < ends_at);
@@ -207,7 +214,7 @@ mod tests {
     const WITHDRAWN: Disputed = Disputed { amount: 1_000, is_withdrawn: true, is_reinstated: false };
 
     /// The entries of an account that is on a plan of a hundred a month, paid for a year.
-    fn a_year() -> Vec<Entry> {
+    fn a_year(reference: &Reference) -> Vec<Entry> {
         let mut account = new_account();
         let subscribe = Subscribe {
             terms: terms("pro", 100),
@@ -216,7 +223,8 @@ mod tests {
             fallback: None,
             is_trial: false,
         };
-        let command = command(&account, "k", Act::Subscribe(subscribe));
+        let mut command = command(&account, "k", Act::Subscribe(subscribe));
+        command.reference = Some(reference.clone());
         decide(&mut account, &command, at(0)).unwrap();
         account.settle(at(70 * DAY));
         account.journal().iter().map(|entry| (**entry).clone()).collect()
@@ -226,11 +234,13 @@ mod tests {
 
     #[test]
     fn an_invoice_brought_the_allowance_of_the_last_month_that_has_begun_in_its_time() {
-        let opened = a_year();
-        let brought = |from, to| allowance_within(&opened, (at(from * DAY), at(to * DAY)));
+        let [its, another] = ["sub_1", "sub_2"].map(|name| Reference::parse(name).unwrap());
+        let entries = a_year(&its);
+        let brought = |from, to| allowance_within(&entries, &its, (at(from * DAY), at(to * DAY)));
         let lot = |number| Some((LotNumber(number), amount(100)));
         assert_eq!([brought(0, 31), brought(31, 59), brought(0, 365)], [lot(1), lot(2), lot(3)]);
         assert_eq!([brought(90, 120), brought(0, 30)], [None, None]);
+        assert_eq!(allowance_within(&entries, &another, (at(0), at(31 * DAY))), None, "paid for elsewhere");
     }
 
     #[test]

@@ -161,6 +161,11 @@ impl Subscription {
         follows.filter(|terms| terms.plan != self.terms.plan)
     }
 
+    /// Whether a plan takes the place of this one at once, as one that gives as much or more does.
+    pub fn makes_way_for(&self, plan: &PlanKey, allowance: Allowance) -> bool {
+        *plan != self.terms.plan && allowance >= self.terms.allowance
+    }
+
     /// What more a larger allowance brings within this period: the difference to what was brought.
     pub fn more(&self, allowance: Allowance) -> Credits {
         allowance.credits().less(self.given)

@@ -40,6 +40,7 @@ impl Problem {
             | Self::PurchaseEnded
             | Self::AlreadySubscribed
             | Self::PlanNotPaid
+            | Self::PlanChanging
             | Self::SumChanged
             | Self::OtherInterval
             | Self::NothingToReplay
@@ -115,6 +116,7 @@ impl Problem {
                 // No call changes what is paid through Stripe.
                 | Self::CardDeclined
                 | Self::PlanNotPaid
+                | Self::PlanChanging
                 | Self::SumChanged
                 | Self::OtherInterval
                 // No call sets a top-up.

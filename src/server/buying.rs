@@ -110,6 +110,7 @@ pub async fn preview_change(state: &AppState, member: &User, plan: &str) -> Resu
         plan: change.to.key.to_string(),
         charged: text::money(change.sum.minor, change.price.currency()),
         charged_minor: change.sum.minor,
+        price_minor: change.sum.price,
         at: change.sum.at.timestamp(),
         brings,
         price: text::plan_price(Some(change.price), change.to.interval),
@@ -127,14 +128,14 @@ pub async fn change_plan(
     state: &AppState,
     member: &User,
     plan: &str,
-    shown: (i64, i64),
+    shown: (i64, i64, i64),
     attempt: &str,
     return_to: Option<&str>,
 ) -> Result<String, Error> {
-    let (minor, at) = shown;
+    let (minor, price, at) = shown;
     check_attempt(attempt)?;
     let at = DateTime::from_timestamp(at, 0).ok_or(Problem::Malformed)?;
-    change::make(state, member.account, plan, Sum { minor, at }, attempt).await?;
+    change::make(state, member.account, plan, Sum { minor, price, at }, attempt).await?;
     Ok(back_to(return_to).unwrap_or("/credits").to_owned())
 }
 

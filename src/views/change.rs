@@ -17,8 +17,9 @@ pub struct ChangeView {
     pub at: i64,
     /// What comes at once: `400 credits`.
     pub brings: Option<String>,
-    /// `$49.00 per month`
+    /// `$49.00 per month`, and the same in the smallest unit.
     pub price: String,
+    pub price_minor: i64,
     /// From when on that is charged, and that the change begins where it does not at once.
     pub period_end: DateTime<Utc>,
     pub is_at_once: bool,

@@ -60,7 +60,7 @@ impl PlanStepView {
         let present = &current.terms;
         let is_other_interval =
             || catalog.plan(present.plan.as_str()).is_some_and(|known| known.interval != plan.interval);
-        let is_larger = plan.allowance > present.allowance;
+        let is_larger = current.makes_way_for(&plan.key, plan.allowance);
         let follows = follows(current, billing);
         match billing {
             Some(_) if present.plan == plan.key && follows.is_some() && current.next != Next::End => {

@@ -40,6 +40,12 @@ const CATALOG: &str = r#"
     monthly_credits = 300
     price = "30.00"
     currency = "usd"
+    [[plans]]
+    key = "huge"
+    title = "Huge"
+    monthly_credits = 900
+    price = "60.00"
+    currency = "usd"
 "#;
 
 const HALF: &str = "2026-12-06T12:00:00Z";
@@ -105,7 +111,7 @@ impl Payer {
     async fn shown(&self, plan: &str) -> (Vec<String>, Vec<(&'static str, String)>) {
         let page = self.browser.page(&format!("/buy/plan/{plan}")).await;
         let sums = page.split("<dd>").skip(1).map(|rest| rest[..rest.find('<').unwrap()].to_owned());
-        let names = ["plan", "charged", "at", "attempt"];
+        let names = ["plan", "charged", "price", "at", "attempt"];
         (sums.collect(), names.map(|name| (name, field(&page, name).unwrap())).to_vec())
     }
 
@@ -147,7 +153,7 @@ async fn a_larger_plan_costs_what_is_shown_and_brings_the_difference_once(pool: 
 
     assert_eq!(ada.confirm(&fields).await.url().path(), "/credits", "sent twice, it is one change");
     let mut another = fields.clone();
-    another[3].1 = "another".to_owned();
+    another[4].1 = "another".to_owned();
     assert_eq!(ada.confirm(&another).await.url().path(), "/credits");
     ada.set_clock("2026-12-07T12:00:00Z").await;
     assert_eq!((ada.stands().await, ada.invoices().await.1), (on("large", 300), invoices));
@@ -171,15 +177,17 @@ async fn a_smaller_plan_costs_nothing_now_and_begins_with_the_next_period(pool: 
     assert_eq!((ada.stands().await, ada.invoices().await.1), (on("large", 300), 1));
     assert!(ada.browser.page("/credits").await.contains("Until 21 Dec 2026, then Small plan"));
     assert!(ada.browser.page("/buy").await.contains("Follows on 21 Dec 2026"));
+    let refused = ada.browser.get("/buy/plan/huge").await.text().await.unwrap();
+    assert!(refused.contains("about to change to another one"), "the difference would be to the small one");
 
-    ada.set_clock("2026-12-07T12:00:00Z").await;
     let (sums, fields) = ada.shown("large").await;
-    assert_eq!(sums, ["$0.00", "none", "$30.00 per month"], "it can be taken back");
+    assert_eq!(sums, ["$0.00", "none", "$30.00 per month"], "it can be taken back, also in the same second");
     ada.confirm(&fields).await;
     assert!(ada.browser.page("/credits").await.contains("Renews on 21 Dec 2026"));
-    ada.set_clock("2026-12-08T12:00:00Z").await;
     let (_, fields) = ada.shown("small").await;
     ada.confirm(&fields).await;
+    assert!(ada.browser.page("/credits").await.contains("Until 21 Dec 2026, then Small plan"), "and again");
+    ada.set_clock("2026-12-07T12:00:00Z").await;
     ada.set_clock(END).await;
     assert_eq!(
         (ada.stands().await, &ada.invoices().await.0["amount_paid"]),
@@ -207,10 +215,15 @@ async fn only_what_was_shown_is_agreed_to_and_only_for_an_hour(pool: PgPool) {
     let ada = Payer::on(pool, "small").await;
     ada.set_clock(HALF).await;
     let (_, fields) = ada.shown("large").await;
-    let at: i64 = fields[2].1.parse().unwrap();
+    let at: i64 = fields[3].1.parse().unwrap();
     // Reckoned from the end of the period, it would cost next to nothing.
-    let wrong =
-        [(1, "999".to_owned()), (1, "0".to_owned()), (2, (at + 1_000_000).to_string()), (2, "0".to_owned())];
+    let wrong = [
+        (1, "999".to_owned()),
+        (1, "0".to_owned()),
+        (2, "2000".to_owned()),
+        (3, (at + 1_000_000).to_string()),
+        (3, "0".to_owned()),
+    ];
     for (place, value) in wrong {
         let mut fields = fields.clone();
         fields[place].1 = value;
@@ -264,12 +277,18 @@ async fn a_plan_that_was_to_end_goes_on_with_the_change(pool: PgPool) {
     let portal = ada.browser.submit("/credits", "open_billing_portal", &[]).await;
     let (invoice, _) = ada.invoices().await;
     let id = invoice["parent"]["subscription_details"]["subscription"].as_str().unwrap();
-    ada.act(portal.url().path(), &[("subscription", id), ("deed", "end")]).await;
     ada.set_clock(HALF).await;
+    // All within one second, which is all that Stripe's events say.
+    ada.act(portal.url().path(), &[("subscription", id), ("deed", "end")]).await;
     assert!(ada.browser.page("/credits").await.contains("Ends on 21 Dec 2026"));
     assert!(ada.browser.page("/buy/plan/small").await.contains("was to end on 21 Dec 2026: now it goes on"));
     let (_, fields) = ada.shown("small").await;
     ada.confirm(&fields).await;
+    assert!(ada.browser.page("/credits").await.contains("Until 21 Dec 2026, then Small plan"));
+    ada.act(portal.url().path(), &[("subscription", id), ("deed", "end")]).await;
+    assert!(ada.browser.page("/credits").await.contains("Ends on 21 Dec 2026"), "it can be ended again");
+    let (_, fields) = ada.shown("large").await;
+    ada.confirm(&fields).await;
     ada.set_clock(END).await;
-    assert_eq!(ada.stands().await, on("small", 100));
+    assert_eq!(ada.stands().await, on("large", 300));
 }

@@ -77,6 +77,7 @@ async fn the_reference_explains_every_problem_that_a_call_answers_with(pool: PgP
         "other_account",
         "other_interval",
         "password_length",
+        "plan_changing",
         "plan_not_paid",
         "reason_missing",
         "replay_failed",

@@ -42,9 +42,8 @@ impl Account {
         let mut more = Credits::ZERO;
         if asked.terms != current.terms {
             // What costs nothing brings its allowance once for a month, under whatever name.
-            let is_larger = asked.terms.plan != current.terms.plan
-                && !asked.terms.is_free
-                && asked.terms.allowance >= current.terms.allowance;
+            let is_larger =
+                !asked.terms.is_free && current.makes_way_for(&asked.terms.plan, asked.terms.allowance);
             // A period that is over, and was not paid for until now, is not to bring anything more.
             if !is_larger || now >= current.period.end {
                 after.next = Next::Change(asked.terms.clone());

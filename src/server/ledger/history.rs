@@ -201,16 +201,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// An account's entries by which its subscription opened a lot, in their order, also what has fallen due since the
-    /// last one; as the transaction sees them.
-    pub async fn plan_lots_in(
+    /// An account's entries that are about its subscription, in their order, also what has fallen due since the last one;
+    /// as the transaction sees them.
+    pub async fn of_subscription_in(
         &self,
         conn: &mut PgConnection,
         id: AccountId,
     ) -> Result<Vec<Arc<Entry>>, Error> {
-        let mut opened = store::plan_lots(conn, self.buckets.of(id), id).await?;
-        opened.extend(self.account_in(conn, id).await?.journal().iter().cloned());
-        Ok(opened)
+        let mut entries = store::of_subscription(conn, self.buckets.of(id), id).await?;
+        entries.extend(self.account_in(conn, id).await?.journal().iter().cloned());
+        Ok(entries)
     }
 
     /// An account as it stands at this moment, as the transaction sees it.

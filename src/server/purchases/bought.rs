@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
+use super::differ;
 use crate::{
     domain::{
-        AccountId, Act, Amount, Clawback, Command, Credits, Entry, IdempotencyKey, LotNumber, Reinstate,
+        AccountId, Act, Amount, Clawback, Command, Credits, Entry, IdempotencyKey, LotNumber, Refusal,
+        Reinstate, WhenSpent,
         note::{Description, Reference},
         purchase::{Back, Facts},
     },
@@ -24,6 +26,8 @@ pub struct Bought<'a> {
     /// As people know it.
     pub title: &'a str,
     pub lot: LotNumber,
+    /// What becomes of those whose money goes back once they are spent.
+    pub when_spent: WhenSpent,
     /// How many have gone back.
     pub clawed: Credits,
     /// How many commands it has led to.
@@ -40,12 +44,12 @@ impl Bought<'_> {
         credits: Amount,
     ) -> Result<(), Error> {
         let wanted = facts.clawed(credits);
-        let (lot, title, because) = (self.lot, self.title, facts.went_back_by(credits, self.clawed));
+        let (lot, title, when_spent) = (self.lot, self.title, self.when_spent);
+        let because = facts.went_back_by(credits, self.clawed);
         let reason = |words: String| Description::parse(words).map_err(Error::internal);
         let act = match Amount::try_from(wanted.get()) {
             _ if wanted == self.clawed => return Ok(()),
             Ok(total) if wanted > self.clawed => {
-                let when_spent = state.catalog().clawback;
                 let words = match because {
                     Back::Refund => format!("Refund of {title}"),
                     Back::Dispute => format!("{title}: the payment is disputed"),
@@ -61,14 +65,22 @@ impl Bought<'_> {
             }
         };
         let key = format!("{}:{}:{}", self.kind, self.name, self.commands);
-        carry_out(state, conn, self.account, self.name, &key, act).await?;
-        self.commands += 1;
-        self.clawed = wanted;
+        match carry_out(state, conn, self.account, self.name, &key, act).await? {
+            Ok(_) => {
+                self.commands += 1;
+                self.clawed = wanted;
+            }
+            // Money must not keep back whatever else is told with it.
+            Err(refusal) => {
+                let what = format!("{} of its credits should be gone, and are not: {refusal}", wanted.get());
+                differ(state, conn, "credits_not_taken", self.name, what).await?;
+            }
+        }
         Ok(())
     }
 }
 
-/// One command in the name of what was bought.
+/// One command in the name of what was bought. A refusal leaves no trace.
 pub async fn carry_out(
     state: &AppState,
     conn: &mut PgConnection,
@@ -76,10 +88,10 @@ pub async fn carry_out(
     name: &str,
     key: &str,
     act: Act,
-) -> Result<Arc<Entry>, Error> {
+) -> Result<Result<Arc<Entry>, Refusal>, Error> {
     let key = IdempotencyKey::of_program(key).map_err(Error::internal)?;
     let mut command = Command::new(account, key, act);
     command.reference = Some(Reference::parse(name).map_err(Error::internal)?);
     let mut answers = state.ledger.execute_in(conn, account, &[command]).await?;
-    Ok(answers.remove(0).map_err(Error::internal)?.entry)
+    Ok(answers.remove(0).map(|receipt| receipt.entry))
 }

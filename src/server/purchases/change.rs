@@ -40,11 +40,12 @@ pub struct Preview {
     pub was_to_end: bool,
 }
 
-/// What is charged at once, reckoned from a moment: a whole second.
+/// What is charged at once, reckoned from a moment, a whole second; and what for each period from then on. In the smallest
+/// unit of the plan's currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sum {
-    /// In the smallest unit of the plan's currency.
     pub minor: i64,
+    pub price: i64,
     pub at: DateTime<Utc>,
 }
 
@@ -139,9 +140,15 @@ async fn find(state: &AppState, account: AccountId, key: &str) -> Result<Change,
         return Err(Problem::OtherInterval.into());
     }
     let account = state.ledger.account(account).await?;
-    let is_larger =
-        account.current_subscription().is_none_or(|current| plan.allowance > current.terms.allowance);
-    let is_at_once = is_larger && status != TRIALING;
+    let current = account.current_subscription().filter(|current| !current.terms.is_free);
+    let current = current.ok_or(Problem::PlanNotPaid)?;
+    let is_at_once = status != TRIALING && current.makes_way_for(&plan.key, plan.allowance);
+    let terms = billed.subscription.terms.as_ref();
+    // Stripe would charge the difference to what follows, not to what was paid.
+    let is_to_change = terms.is_some_and(|terms| ![&current.terms.plan, &plan.key].contains(&&terms.plan));
+    if is_at_once && is_to_change {
+        return Err(Problem::PlanChanging.into());
+    }
     Ok(Change { account, plan, price, billed, is_at_once })
 }
 
@@ -169,6 +176,6 @@ impl Change {
             }
             _ => 0,
         };
-        Ok(Sum { minor, at })
+        Ok(Sum { minor, price: self.price.minor(), at })
     }
 }

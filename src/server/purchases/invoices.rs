@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 use super::{Applied, bought::Bought, differ, money, settle};
 use crate::{
     domain::{
-        AccountId, Amount, LotNumber,
+        AccountId, Amount, LotNumber, WhenSpent,
+        note::Reference,
         purchase::{Facts, allowance_within},
     },
     server::{
@@ -62,7 +63,8 @@ pub async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Resu
     };
     let Invoice { clawed, commands, .. } = invoice;
     let title = &plan_of(state, conn, &invoice).await?;
-    let mut bought = Bought { account, kind: "invoice", name: id, title, lot, clawed, commands };
+    let when_spent = when_spent(state, &invoice);
+    let mut bought = Bought { account, kind: "invoice", name: id, title, lot, when_spent, clawed, commands };
     bought.take(state, conn, &facts, credits).await?;
     (invoice.clawed, invoice.commands) = (bought.clawed, bought.commands);
     store::settled(conn, &invoice).await?;
@@ -81,8 +83,18 @@ pub async fn credits_of(
     invoice: &Invoice,
 ) -> Result<Option<(LotNumber, Amount)>, Error> {
     let Some(period) = invoice.period else { return Ok(None) };
-    let opened = state.ledger.plan_lots_in(conn, account).await?;
-    Ok(allowance_within(opened.iter().map(AsRef::as_ref), period))
+    let entries = state.ledger.of_subscription_in(conn, account).await?;
+    let reference = Reference::parse(invoice.subscription.as_str()).map_err(Error::internal)?;
+    Ok(allowance_within(entries.iter().map(AsRef::as_ref), &reference, period))
+}
+
+/// What becomes of credits whose money goes back once they are gone. When their time is over they may have rolled over, and
+/// nobody can tell what of them was spent: then they are let go.
+pub fn when_spent(state: &AppState, invoice: &Invoice) -> WhenSpent {
+    match invoice.period {
+        Some((_, end)) if end <= state.clock.now() => WhenSpent::Forgive,
+        _ => state.catalog().clawback,
+    }
 }
 
 /// What people know the plan by that an invoice is for.

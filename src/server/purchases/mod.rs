@@ -22,7 +22,7 @@ mod subscribed;
 mod till;
 pub mod webhook;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
@@ -79,7 +79,13 @@ async fn learn(
 async fn learn_alone(state: &AppState, about: About) -> Result<(), Error> {
     let mut conn = state.pool.acquire().await?;
     let mut transaction = conn.begin().await?;
-    let applied = learn(state, &mut transaction, state.clock.now(), &about).await?;
+    let now = state.clock.now();
+    let at = match about {
+        // Events bear the second in which they were made: what is answered is newer than those of the same one.
+        About::Subscription(_) => now.trunc_subsecs(0) + TimeDelta::microseconds(999_999),
+        _ => now,
+    };
+    let applied = learn(state, &mut transaction, at, &about).await?;
     transaction.commit().await?;
     state.ledger.changed().note(applied.account.into_iter());
     Ok(())

@@ -44,6 +44,7 @@ struct Payment {
     /// The credits that go with its money, and how many of them went.
     lot: Option<(LotNumber, Amount)>,
     clawed: Credits,
+    when_spent: WhenSpent,
 }
 
 /// What a refund would come to.
@@ -76,7 +77,7 @@ pub async fn preview(state: &AppState, of: Of<'_>, amount: i64) -> Result<Previe
     let payment = payment(state, &mut conn, purchase, of.invoice).await?;
     let money = refundable(state, &mut conn, &payment, amount).await?;
     drop(conn);
-    let Payment { purchase, mut facts, lot, clawed, .. } = payment;
+    let Payment { purchase, mut facts, lot, clawed, when_spent, .. } = payment;
     let back = facts.money_back();
     // As if that much had gone back by refunds alone, so that it counts beside whatever is known.
     facts.refunded = 0;
@@ -87,7 +88,6 @@ pub async fn preview(state: &AppState, of: Of<'_>, amount: i64) -> Result<Previe
     let lot = lot.and_then(|(lot, _)| account.lot(lot));
     let remaining = lot.map_or(Credits::ZERO, |lot| lot.remaining);
     let there = credits.min(remaining);
-    let when_spent = state.catalog().clawback;
     Ok(Preview { money, credits, there, gone: credits.less(there), when_spent })
 }
 
@@ -171,7 +171,8 @@ async fn payment(
         let payment_intent = purchase.payment_intent.clone().ok_or(Problem::NotRefundable)?;
         let credits = if let Item::Pack { credits, .. } = purchase.item { Some(credits) } else { None };
         let (facts, lot) = (facts_of(conn, &purchase).await?, purchase.lot.zip(credits));
-        return Ok(Payment { payment_intent, facts, lot, clawed: purchase.clawed, purchase });
+        let (clawed, when_spent) = (purchase.clawed, state.catalog().clawback);
+        return Ok(Payment { payment_intent, facts, lot, clawed, when_spent, purchase });
     };
     let found = stripe_invoices::find(conn, invoice).await?.filter(|invoice| {
         purchase.subscription.as_ref() == Some(&invoice.subscription)
@@ -185,7 +186,8 @@ async fn payment(
         Some(lot) => Some(lot),
         None => invoices::credits_of(state, conn, purchase.account, &invoice).await?,
     };
-    Ok(Payment { payment_intent, facts, lot, clawed: invoice.clawed, purchase })
+    let (clawed, when_spent) = (invoice.clawed, invoices::when_spent(state, &invoice));
+    Ok(Payment { payment_intent, facts, lot, clawed, when_spent, purchase })
 }
 
 /// So much of a payment's money, if so much of it is still with us and not asked for already.

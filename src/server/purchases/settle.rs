@@ -50,7 +50,9 @@ pub async fn purchase(state: &AppState, conn: &mut PgConnection, id: Uuid) -> Re
         if let Some(lot) = purchase.lot {
             let (name, Purchase { account, title, clawed, commands, .. }) = (name_of(id), &purchase);
             let (account, clawed, commands) = (*account, *clawed, *commands);
-            let mut bought = Bought { account, kind: "purchase", name: &name, title, lot, clawed, commands };
+            let when_spent = state.catalog().clawback;
+            let mut bought =
+                Bought { account, kind: "purchase", name: &name, title, lot, when_spent, clawed, commands };
             bought.take(state, conn, &facts, credits).await?;
             (purchase.clawed, purchase.commands) = (bought.clawed, bought.commands);
         }
@@ -95,7 +97,9 @@ async fn give(state: &AppState, conn: &mut PgConnection, purchase: &mut Purchase
     };
     let key = format!("purchase:{}", purchase.id);
     let name = name_of(purchase.id);
-    let entry = carry_out(state, conn, purchase.account, &name, &key, Act::Grant(grant)).await?;
+    let entry = carry_out(state, conn, purchase.account, &name, &key, Act::Grant(grant))
+        .await?
+        .map_err(Error::internal)?;
     purchase.commands += 1;
     purchase.lot = entry.opened.map(|opened| opened.lot);
     Ok(())

@@ -155,7 +155,10 @@ async fn settle(state: &AppState, conn: &mut PgConnection, id: &str) -> Result<A
         }
     } else {
         let mut periods = invoices::periods(conn, id).await?;
-        if let Some(first) = differing_first(state, conn, &periods, known.purchase).await? {
+        // Once it was taken as agreed it stays so, whatever the catalog says later.
+        if teller.told.until.is_none()
+            && let Some(first) = differing_first(state, conn, &periods, known.purchase).await?
+        {
             periods.remove(first);
             waits = Some("what was paid is not what was agreed");
         }

@@ -89,7 +89,8 @@ pub async fn lock(conn: &mut PgConnection, id: &str, mode: Mode) -> sqlx::Result
     .map(drop)
 }
 
-/// Notes whose a subscription is, and of which plan, as of a moment. What was told later stays.
+/// Notes whose a subscription is, and of which plan, as of a moment. What was told later stays. Events bear whole seconds,
+/// and an answer the end of its second: it is newer than whatever was known of that.
 pub async fn note_terms(
     conn: &mut PgConnection,
     id: &str,
@@ -103,7 +104,11 @@ pub async fn note_terms(
              purchase = coalesce($4, purchase),
              terms_at = $5
          where id = $1
-           and (terms_at is null or (terms_at, plan) < ($5, $3))",
+           and (
+               terms_at is null
+               or (terms_at, plan) < ($5, $3)
+               or (terms_at = $5 and $5 <> date_trunc('second', $5::timestamptz))
+           )",
         id,
         Uuid::from(account),
         plan.as_str(),
@@ -139,7 +144,8 @@ pub async fn note_first_terms(
     .map(drop)
 }
 
-/// Notes how a subscription stands as of a moment. What was told later stays; an end is for good.
+/// Notes how a subscription stands as of a moment. What was told later stays, and within a second that it is to end, unless
+/// an answer says otherwise; an end is for good.
 pub async fn note_status(
     conn: &mut PgConnection,
     id: &str,
@@ -163,7 +169,11 @@ pub async fn note_status(
              ends_with_period = $3,
              told_at = $4
          where id = $1
-           and (told_at is null or (told_at, ends_with_period, status) < ($4, $3, $2))",
+           and (
+               told_at is null
+               or (date_trunc('second', told_at), ends_with_period, status) < (date_trunc('second', $4::timestamptz), $3, $2)
+               or (told_at <= $4 and $4 <> date_trunc('second', $4::timestamptz))
+           )",
         id,
         status,
         ends_with_period,

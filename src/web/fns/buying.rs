@@ -48,6 +48,7 @@ pub async fn preview_change(plan: String) -> Result<ChangeView, Problem> {
 pub async fn change_plan(
     plan: String,
     charged: i64,
+    price: i64,
     at: i64,
     attempt: String,
     return_to: Option<String>,
@@ -55,7 +56,7 @@ pub async fn change_plan(
     use crate::server::{buying, caller::answer};
     answer(|caller| async move {
         let member = caller.member().await?;
-        let (shown, back) = ((charged, at), return_to.as_deref());
+        let (shown, back) = ((charged, price, at), return_to.as_deref());
         let next = buying::change_plan(&caller.state, &member, &plan, shown, &attempt, back).await?;
         caller.lead_to(&next);
         Ok(())

@@ -36,7 +36,9 @@ fn Confirm(change: ChangeView, return_to: Option<String>) -> impl IntoView {
     let problem = Signal::derive(move || change_plan.value().get().and_then(Result::err));
     let is_declined = move || problem.get().is_some_and(|problem| problem == Problem::CardDeclined);
     let words = told(&change);
-    let ChangeView { from, to, plan, charged, charged_minor, at, brings, price, period_end, .. } = change;
+    let ChangeView {
+        from, to, plan, charged, charged_minor, price_minor, at, brings, price, period_end, ..
+    } = change;
     let lines = [
         ("Charged now".to_owned(), charged.clone()),
         ("Credits that come now".to_owned(), brings.unwrap_or_else(|| "none".to_owned())),
@@ -50,11 +52,18 @@ fn Confirm(change: ChangeView, return_to: Option<String>) -> impl IntoView {
             </div>
         }
     });
-    let confirm = if charged_minor > 0 { format!("Pay {charged} and change") } else { "Change".to_owned() };
+    let is_kept = from == to;
+    let (title, confirm, back) = if is_kept {
+        (format!("Keep {to}?"), format!("Keep {to}"), "Back")
+    } else if charged_minor > 0 {
+        (format!("Change from {from} to {to}?"), format!("Pay {charged} and change"), "Cancel")
+    } else {
+        (format!("Change from {from} to {to}?"), "Change".to_owned(), "Cancel")
+    };
     view! {
         <section class="card">
             <div class="prompt">
-                <h1 class="prompt-title">{format!("Change from {from} to {to}?")}</h1>
+                <h1 class="prompt-title">{title}</h1>
                 <p class="aside">{words}</p>
                 <ProblemNotice problem />
                 {move || is_declined().then(|| view! { <ManagePayment /> })}
@@ -62,13 +71,14 @@ fn Confirm(change: ChangeView, return_to: Option<String>) -> impl IntoView {
                 <ActionForm action=change_plan>
                     <input type="hidden" name="plan" value=plan />
                     <input type="hidden" name="charged" value=charged_minor />
+                    <input type="hidden" name="price" value=price_minor />
                     <input type="hidden" name="at" value=at />
                     <input type="hidden" name="attempt" value=change.attempt />
                     {return_to.map(|page| view! { <input type="hidden" name="return_to" value=page /> })}
                     <div class="buttons">
                         <SubmitButton class="button primary" pending=change_plan.pending() words=confirm />
                         <a class="button" href="/buy">
-                            "Cancel"
+                            {back}
                         </a>
                     </div>
                 </ActionForm>
@@ -85,6 +95,8 @@ fn told(change: &ChangeView) -> String {
         format!(
             "{to} begins at once. For the rest of this period only the difference is paid, with your card."
         )
+    } else if from == to {
+        format!("{to} goes on as it is, and is paid on {end} as before.")
     } else if *is_trial {
         format!("Your trial stays as it is until {end}. Then {to} begins, and is paid with your card.")
     } else {

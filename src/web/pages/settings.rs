@@ -211,7 +211,7 @@ fn Form(top_up: TopUpView) -> impl IntoView {
             <div class="field">
                 <label for="limit">"Spend at most, each month"</label>
                 <p class="field-hint" id="limit-hint">
-                    "An amount in the currency of the pack, such as 50.00. A month is a calendar month, in UTC."
+                    "An amount in the currency of the pack, such as 50.00. A month is a calendar month, in UTC. A pack that you buy yourself does not count."
                 </p>
                 <input
                     id="limit"

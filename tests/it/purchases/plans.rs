@@ -3,7 +3,7 @@
 
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use scrip::{
-    domain::{UserId, purchase::Mode},
+    domain::{UserId, catalog::PlanKey, purchase::Mode},
     problem::Problem,
     server::{
         Error,
@@ -13,6 +13,7 @@ use scrip::{
             About, Charge, Checkout, Dispute, Event, Funds, Invoice, InvoicePayment, InvoiceReason, Payment,
             Refund, RefundState,
         },
+        subscriptions::{self, Wanted},
     },
 };
 use sqlx::PgPool;
@@ -153,10 +154,18 @@ async fn money_of_an_earlier_month_takes_nothing_of_the_present_one(pool: PgPool
     let told = Told::of_a_new_account(&shop).await;
     let first = told.first();
     shop.tell_all(&[first.clone(), paid_with(&first, "pi_1")]).await;
+    for number in 0..60 {
+        let render = spend(&shop.state, told.account, &format!("render-{number}"), "render", None);
+        shop.state.ledger.execute(render).await.unwrap().unwrap();
+    }
     shop.clock.set(noon());
     shop.tell(&told.second()).await.unwrap();
     shop.tell(&charged("pi_1", 2_000)).await.unwrap();
-    assert_eq!(balance(&shop, &told).await, 100, "what lapsed unspent is let go");
+    assert_eq!(
+        balance(&shop, &told).await,
+        100,
+        "what of it was spent is not known any more, had it rolled over"
+    );
     shop.check().await;
 }
 
@@ -189,6 +198,27 @@ async fn money_that_brought_no_credits_takes_none_and_is_told_to_admins_once(poo
     shop.tell_all(&[charged("pi_1", 500), charged("pi_1", 1_000)]).await;
     assert_eq!(balance(&shop, &told).await, 100);
     assert_eq!(shop.differences().await, ["money_back_of_a_plan"]);
+}
+
+#[sqlx::test]
+async fn money_of_one_subscription_takes_nothing_that_came_by_another(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let told = Told::of_a_new_account(&shop).await;
+    let purchase = super::starts::subscribe(&shop, &till, told.account, "first").await.unwrap().id;
+    let differs = first(&told, purchase, 4_000);
+    shop.tell_all(&[differs.clone(), paid_with(&differs, "pi_1")]).await;
+    let given = Wanted {
+        plan: PlanKey::try_from("pro".to_owned()).unwrap(),
+        anchor: None,
+        paid_until: None,
+        is_trial: false,
+        key: None,
+    };
+    subscriptions::put(&shop.state, told.account, given).await.unwrap();
+    shop.tell(&charged("pi_1", 4_000)).await.unwrap();
+    assert_eq!(balance(&shop, &told).await, 100);
+    let found = shop.differences().await;
+    assert!(found.contains(&"money_back_of_a_plan".to_owned()), "{found:?}");
 }
 
 /// A plan that was bought here: the purchase, and the invoice of its second month.
@@ -269,6 +299,8 @@ async fn a_first_invoice_that_differs_is_kept_and_brings_its_plan_once_the_catal
     shop.state.in_force.take_up(scrip::server::catalog::parse(&mended).unwrap());
     assert_eq!(shop.tell(&invoice).await.unwrap().waits, None);
     assert_eq!(balance(&shop, &told).await, 100);
+    shop.state.in_force.take_up(scrip::server::catalog::parse(super::CATALOG).unwrap());
+    assert_eq!(shop.tell(&invoice).await.unwrap().waits, None, "what was taken as agreed stays so");
     shop.check().await;
 }
 

@@ -134,8 +134,8 @@ pub async fn history(
     .collect()
 }
 
-/// An account's entries by which its subscription opened a lot, in their order.
-pub async fn plan_lots(
+/// An account's entries that are about its subscription, in their order.
+pub async fn of_subscription(
     conn: &mut PgConnection,
     bucket: Bucket,
     account: AccountId,
@@ -146,7 +146,6 @@ pub async fn plan_lots(
            where bucket = $1
              and account_id = $2
              and subscription is not null
-             and opened_lot is not null
            order by version"#,
         bucket.0,
         Uuid::from(account),

@@ -30,7 +30,7 @@ pub use self::{
     accounts::{AccountRow, lock, lock_free, open},
     audit::{Found, Kept, count_entries, keys_used_twice, misplaced, next_accounts, one_account, orphans},
     due::{Overdue, due, overdue},
-    entries::{Filter, Line, answered, history, plan_lots, stream, take_time},
+    entries::{Filter, Line, answered, history, of_subscription, stream, take_time},
     lots::{granted, list as lots},
     usage::{MonthTally, of_months as usage},
     write::{Stale, is_one_statement, write},
