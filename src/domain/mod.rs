@@ -81,8 +81,9 @@
 //!
 //! 19. **A top-up is bought for who asked for it, and with measure.** Where less is available than the holder's threshold,
 //!     the pack that they chose is bought once. No attempt begins while another is under way, or within an hour of the
-//!     last; none that would bring a calendar month's (UTC) above the holder's limit; and none after two in a row that did
-//!     not come through, until the holder turns it on again. Unlimited use needs none.
+//!     last; none that would bring a calendar month's (UTC) above the holder's limit; none while the account owes; and none
+//!     after two in a row that did not come through, or after one whose money went back, until the holder turns it on
+//!     again. Unlimited use needs none.
 //!
 //! # Reading order
 //!

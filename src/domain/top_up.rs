@@ -2,9 +2,10 @@
 //! attempts so far alone, so that there is nothing beside them to fall out of step.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Amount, PurchaseState,
+    Account, Amount, Credits, PurchaseState,
     catalog::{Pack, PackKey, Price},
 };
 
@@ -41,11 +42,12 @@ pub struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     Off,
-    /// The last attempts did not come through.
-    Paused,
+    Paused(PausedBy),
     Unlimited,
     /// Enough is available.
     Enough,
+    /// The account owes credits: what was bought would be gone before it could be used.
+    Owing,
     /// It is not known yet what becomes of the last attempt.
     UnderWay,
     /// The last attempt was less than an hour ago.
@@ -54,6 +56,15 @@ pub enum Wait {
     NotSold,
     /// With another pack, the month's limit would be passed.
     MonthSpent,
+}
+
+/// Why nothing is bought until the holder turns it on again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PausedBy {
+    /// The last attempts did not come through, and as many as are made.
+    Declines,
+    /// The money of the last one that came through went back, at least in part. Nobody wants it to be taken once more.
+    MoneyBack,
 }
 
 impl TopUp {
@@ -69,14 +80,17 @@ impl TopUp {
         if self.on_since.is_none() {
             return Err(Wait::Off);
         }
-        if self.is_paused(attempts) {
-            return Err(Wait::Paused);
+        if let Some(by) = self.paused(attempts) {
+            return Err(Wait::Paused(by));
         }
         if account.is_unlimited(now) {
             return Err(Wait::Unlimited);
         }
         if account.available(now) >= self.threshold.credits() {
             return Err(Wait::Enough);
+        }
+        if account.debt() > Credits::ZERO {
+            return Err(Wait::Owing);
         }
         if attempts.iter().any(|attempt| attempt.state == PurchaseState::Pending) {
             return Err(Wait::UnderWay);
@@ -94,11 +108,15 @@ impl TopUp {
         Ok(())
     }
 
-    /// Whether the last attempts since it was turned on did not come through, and as many as are made.
-    pub fn is_paused(&self, attempts: &[Attempt]) -> bool {
+    /// What the attempts since it was turned on have paused it by. `attempts`: as for [`TopUp::decide`].
+    pub fn paused(&self, attempts: &[Attempt]) -> Option<PausedBy> {
         let since = |attempt: &&Attempt| self.on_since.is_some_and(|since| attempt.at >= since);
-        let failed = attempts.iter().take_while(since).take_while(|attempt| attempt.has_failed());
-        failed.count() >= FAILURES_MAX
+        let failed = attempts.iter().take_while(since).take_while(|attempt| attempt.has_failed()).count();
+        if failed >= FAILURES_MAX {
+            return Some(PausedBy::Declines);
+        }
+        let last = attempts.iter().take_while(since).nth(failed)?;
+        last.has_gone_back().then_some(PausedBy::MoneyBack)
     }
 
     /// How much of this month's limit is left, in the smallest unit of its currency. What is under way is as good as
@@ -122,6 +140,12 @@ impl Attempt {
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, PurchaseState::Failed | PurchaseState::Expired)
     }
+
+    /// Whether its money is not ours any more, or not all of it.
+    const fn has_gone_back(&self) -> bool {
+        use PurchaseState::{Disputed, PartlyRefunded, Refunded};
+        matches!(self.state, Refunded | PartlyRefunded | Disputed)
+    }
 }
 
 #[cfg(test)]
@@ -132,10 +156,10 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        Act, Command, Priority, Unlimited,
+        Act, Clawback, Command, Priority, Unlimited, WhenSpent,
         catalog::Currency,
         decide,
-        testing::{amount, grant, key, new_account, reason},
+        testing::{amount, grant, key, new_account, reason, spend},
     };
 
     const USD: &str = "usd";
@@ -221,8 +245,10 @@ mod tests {
     #[test]
     fn the_limit_holds_within_a_calendar_month_and_begins_anew_with_the_next() {
         let first = attempt("2027-05-03T12:00:00Z", PurchaseState::Paid);
-        let second = attempt("2027-05-19T12:00:00Z", PurchaseState::Refunded);
+        let second = attempt("2027-05-19T12:00:00Z", PurchaseState::Paid);
         assert_eq!(at_noon(&top_up(), &[first]), Ok(()));
+        let refunded = Attempt { state: PurchaseState::Refunded, ..first };
+        assert_eq!(at_noon(&top_up(), &[second, refunded]), Err(Wait::MonthSpent), "it was spent");
         assert_eq!(at_noon(&top_up(), &[second, first]), Err(Wait::MonthSpent));
         let in_time = |now| top_up().decide(&holds(0), &[second, first], Some(&pack()), moment(now));
         assert_eq!(in_time("2027-05-31T23:59:59Z"), Err(Wait::MonthSpent));
@@ -237,12 +263,40 @@ mod tests {
         let at = ["2027-05-10T12:00:00Z", "2027-05-10T10:00:00Z", "2027-05-10T08:00:00Z"];
         let of = |states: [PurchaseState; 3]| [0, 1, 2].map(|place| attempt(at[place], states[place]));
         use PurchaseState::{Expired, Failed, Paid};
-        assert_eq!(at_noon(&top_up(), &of([Failed, Failed, Paid])), Err(Wait::Paused));
-        assert_eq!(at_noon(&top_up(), &of([Expired, Failed, Paid])), Err(Wait::Paused));
+        assert_eq!(at_noon(&top_up(), &of([Failed, Failed, Paid])), Err(Wait::Paused(PausedBy::Declines)));
+        assert_eq!(at_noon(&top_up(), &of([Expired, Failed, Paid])), Err(Wait::Paused(PausedBy::Declines)));
         assert_eq!(at_noon(&top_up(), &of([Failed, Paid, Failed])), Ok(()));
         assert_eq!(at_noon(&top_up(), &of([Paid, Failed, Failed])), Ok(()));
         let again = TopUp { on_since: Some(moment("2027-05-10T11:00:00Z")), ..top_up() };
         assert_eq!(at_noon(&again, &of([Failed, Failed, Paid])), Ok(()), "one failure since");
+    }
+
+    #[test]
+    fn after_money_went_back_the_card_is_not_charged_again_until_it_is_turned_on_again() {
+        use PurchaseState::{Disputed, Failed, Paid, PartlyRefunded, Refunded};
+        for back in [Refunded, PartlyRefunded, Disputed] {
+            let back = attempt("2027-05-10T10:00:00Z", back);
+            let paused = Err(Wait::Paused(PausedBy::MoneyBack));
+            assert_eq!(at_noon(&top_up(), &[back]), paused);
+            assert_eq!(at_noon(&top_up(), &[attempt("2027-05-10T12:00:00Z", Failed), back]), paused);
+            let again = TopUp { on_since: Some(moment("2027-05-10T11:00:00Z")), ..top_up() };
+            assert_eq!(at_noon(&again, &[back]), Ok(()));
+            let roomy = TopUp { month_limit: price(9_000, USD), ..top_up() };
+            assert_eq!(at_noon(&roomy, &[attempt("2027-05-10T12:00:00Z", Paid), back]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn nothing_is_bought_while_the_account_owes() {
+        let (mut account, now) = (holds(20), moment("2027-05-20T12:00:00Z"));
+        let lot = account.lots()[0].number;
+        let back = Clawback { lot, total: amount(20), when_spent: WhenSpent::Debt, reason: reason() };
+        for (name, act) in [("spent", Act::Spend(spend("film", 19))), ("back", Act::Clawback(back))] {
+            let command = Command::new(account.id(), key(name), act);
+            decide(&mut account, &command, now).unwrap();
+        }
+        assert_eq!(account.debt().get(), 19);
+        assert_eq!(top_up().decide(&account, &[], Some(&pack()), now), Err(Wait::Owing));
     }
 
     #[test]
@@ -260,8 +314,8 @@ mod tests {
     type Step = (i64, PurchaseState, bool, i64);
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        use PurchaseState::{Expired, Failed, Paid, Pending};
-        let state = prop::sample::select(vec![Paid, Paid, Failed, Failed, Expired, Pending]);
+        use PurchaseState::{Expired, Failed, Paid, Pending, Refunded};
+        let state = prop::sample::select(vec![Paid, Paid, Failed, Failed, Expired, Refunded, Pending]);
         let minutes = prop_oneof![1..90_i64, 1..3_000_i64, 10_000..50_000_i64];
         prop::collection::vec((minutes, state, prop::bool::weighted(0.1), 100..1_500_i64), 0..120)
     }
@@ -289,6 +343,10 @@ mod tests {
                     let before = attempts[1..].iter().take_while(|attempt| attempt.at >= since);
                     let failed = before.take_while(|attempt| attempt.has_failed()).count();
                     prop_assert!(failed < 2, "a third after two failures");
+                    let came_through = attempts[1..].iter().find(|attempt| !attempt.has_failed());
+                    let last = came_through.filter(|attempt| attempt.at >= since);
+                    let is_refunded = last.is_some_and(|last| last.state == PurchaseState::Refunded);
+                    prop_assert!(!is_refunded, "another after one that was refunded");
                 }
                 let pending = attempts.iter().filter(|attempt| attempt.state == PurchaseState::Pending);
                 prop_assert!(pending.count() <= 1);

@@ -110,10 +110,10 @@ async fn standing(
         let catalog = state.catalog();
         let pack = catalog.pack(top_up.pack.as_str());
         let is_sold = pack.is_some_and(|pack| pack.price.currency() == top_up.month_limit.currency());
-        return Ok(match (top_up.is_paused(attempts), is_sold) {
-            (true, _) => TopUpStateView::Paused,
-            (false, true) => TopUpStateView::On,
-            (false, false) => TopUpStateView::NotSold,
+        return Ok(match (top_up.paused(attempts), is_sold) {
+            (Some(by), _) => TopUpStateView::Paused(by),
+            (None, true) => TopUpStateView::On,
+            (None, false) => TopUpStateView::NotSold,
         });
     }
     let first = match first_purchase {
@@ -141,15 +141,17 @@ pub async fn set_top_up(
     }
     let attempts = top_ups::attempts(state, &mut conn, account).await?;
     drop(conn);
-    let on_since =
-        chosen.and_then(|chosen| chosen.top_up.on_since.filter(|_| !chosen.top_up.is_paused(&attempts)));
+    let on_since = chosen
+        .and_then(|chosen| chosen.top_up.on_since.filter(|_| chosen.top_up.paused(&attempts).is_none()));
     let (on_since, first) = match on_since {
         Some(since) if !sent.has_new_card => (Some(since), None),
         _ if !sent.has_new_card && keeps_card(state, till, account).await? => (Some(state.clock.now()), None),
         _ => match first_purchase(state, till, account, &wanted, &sent.attempt).await? {
             first if first.state == PurchaseState::Pending => (None, Some(first)),
-            first if first.state == PurchaseState::Paid => (Some(state.clock.now()), None),
-            // A form of long ago.
+            first if first.state == PurchaseState::Paid && first.is_paid_as_agreed() => {
+                (Some(state.clock.now()), None)
+            }
+            // A form of long ago, or other money than was agreed.
             _ => return Err(Problem::ChangedMeanwhile.into()),
         },
     };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         Account, AccountId, Credits,
-        top_up::{ATTEMPTS_MAX, Attempt, PAUSE, Wait},
+        top_up::{ATTEMPTS_MAX, Attempt, PAUSE, PausedBy, Wait},
     },
     problem::Problem,
 };
@@ -89,11 +89,18 @@ async fn note(
 fn next_look(decided: Result<(), Wait>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match decided {
         Ok(()) => Some(now + PAUSE),
-        Err(Wait::Off | Wait::Paused) => None,
+        Err(Wait::Off) => None,
         Err(Wait::Until(rested)) => Some(rested),
-        Err(Wait::Unlimited | Wait::Enough | Wait::UnderWay | Wait::NotSold | Wait::MonthSpent) => {
-            Some(now + LOOK_AGAIN)
-        }
+        // Also while it is paused: an attempt may come through late, and end that.
+        Err(
+            Wait::Paused(_)
+            | Wait::Unlimited
+            | Wait::Enough
+            | Wait::Owing
+            | Wait::UnderWay
+            | Wait::NotSold
+            | Wait::MonthSpent,
+        ) => Some(now + LOOK_AGAIN),
     }
 }
 
@@ -107,11 +114,11 @@ pub async fn attempts(
     Ok(purchases::attempts(conn, state.stripe.mode(), account, most).await?)
 }
 
-/// Whether an account's is on, and paused since its card was declined.
-pub async fn is_paused(state: &AppState, account: AccountId) -> Result<bool, Error> {
+/// What an account's is paused by, if it is.
+pub async fn paused(state: &AppState, account: AccountId) -> Result<Option<PausedBy>, Error> {
     let mut conn = state.pool.acquire().await?;
     let chosen = store::find(&mut conn, state.stripe.mode(), account).await?;
-    let Some(chosen) = chosen.filter(|chosen| chosen.top_up.on_since.is_some()) else { return Ok(false) };
+    let Some(chosen) = chosen.filter(|chosen| chosen.top_up.on_since.is_some()) else { return Ok(None) };
     let attempts = attempts(state, &mut conn, account).await?;
-    Ok(chosen.top_up.is_paused(&attempts))
+    Ok(chosen.top_up.paused(&attempts))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::PackView;
-use crate::domain::PurchaseState;
+use crate::domain::{PurchaseState, top_up::PausedBy};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TopUpView {
@@ -33,8 +33,8 @@ pub enum TopUpStateView {
         checkout: Option<String>,
     },
     On,
-    /// The last cards were declined.
-    Paused,
+    /// Until it is turned on again.
+    Paused(PausedBy),
     /// The pack is not sold any more, or not at a price that the limit is about.
     NotSold,
 }
@@ -42,6 +42,6 @@ pub enum TopUpStateView {
 impl TopUpStateView {
     /// Whether it is on, though it may buy nothing at the moment.
     pub const fn is_on(&self) -> bool {
-        matches!(self, Self::On | Self::Paused | Self::NotSold)
+        matches!(self, Self::On | Self::Paused(_) | Self::NotSold)
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Account, Catalog, Credits, Level, Warning, credits::total, warning::Topic},
+    domain::{Account, Catalog, Credits, Level, Warning, credits::total, top_up::PausedBy, warning::Topic},
     text,
 };
 
@@ -16,8 +16,8 @@ pub enum WarningView {
         seen: DateTime<Utc>,
     },
     Empty,
-    /// Automatic top-up is on, and buys nothing since the card was declined.
-    TopUpPaused,
+    /// Automatic top-up is on, and buys nothing until it is turned on again.
+    TopUpPaused(PausedBy),
     Lapsing {
         credits: Credits,
         first: DateTime<Utc>,
@@ -74,7 +74,12 @@ impl WarningView {
         match self {
             Self::Low { available, .. } => format!("{} left", text::credits(available.get())),
             Self::Empty => "No credits left".to_owned(),
-            Self::TopUpPaused => "Automatic top-up is paused: your card was declined twice".to_owned(),
+            Self::TopUpPaused(PausedBy::Declines) => {
+                "Automatic top-up is paused: your card was declined twice".to_owned()
+            }
+            Self::TopUpPaused(PausedBy::MoneyBack) => {
+                "Automatic top-up is paused: the money of the last one went back".to_owned()
+            }
             Self::Lapsing { credits, first, last, .. } => {
                 let verb = if credits.get() == 1 { "expires" } else { "expire" };
                 let (credits, first, last) =

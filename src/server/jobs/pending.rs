@@ -12,7 +12,7 @@ use crate::{
     server::{
         AppState, Error,
         purchases::{Till, give_up_unanswered, give_up_unsent, inbox::doubled, start},
-        store::purchases::{self, Purchase},
+        store::purchases,
     },
 };
 
@@ -20,7 +20,7 @@ use crate::{
 const PURCHASES_AT_A_TIME: u16 = 10;
 
 const PAUSE_MAX: TimeDelta = TimeDelta::hours(6);
-/// For some two weeks: no kind of payment takes longer.
+/// For some two weeks: no kind of payment takes longer. What is pending still at the first answer after that is given up.
 const ASKED_MAX: i32 = 60;
 
 /// After this Stripe has closed every page of a purchase.
@@ -49,16 +49,18 @@ pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Resu
     let mut done = Done { is_more: due.len() >= PURCHASES_AT_A_TIME.into(), ..Done::default() };
     for purchase in due {
         // Before it is asked: one whose question fails is not the next one's trouble.
-        let next = next_question(&purchase, now);
+        let next = now + doubled(start::ASK_AFTER, purchase.asked, PAUSE_MAX);
         purchases::ask_again(&state.pool, purchase.id, next).await?;
         let asked = if purchase.session.is_some() || purchase.is_automatic {
             start::ask(state, till, &purchase).await
-        } else if now - purchase.created_at < PAGES_ARE_OPEN {
+        } else if state.clock.now() - purchase.created_at < PAGES_ARE_OPEN {
             continue;
         } else {
             give_up_unsent(state, purchase.id).await
         };
-        if next.is_none() {
+        // Not where nobody could be asked: it may have been paid. A no is an answer.
+        let is_answered = matches!(asked, Ok(()) | Err(Error::Internal(_)));
+        if purchase.asked >= ASKED_MAX && is_answered {
             give_up_unanswered(state, purchase.id).await?;
         }
         match asked {
@@ -69,9 +71,4 @@ pub async fn step(state: &AppState, till: &dyn Till, now: DateTime<Utc>) -> Resu
         }
     }
     Ok(done)
-}
-
-/// `None`: it is not asked about any more, and given up if it is pending still.
-fn next_question(purchase: &Purchase, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    (purchase.asked < ASKED_MAX).then(|| now + doubled(start::ASK_AFTER, purchase.asked, PAUSE_MAX))
 }

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    Till, give_up_unsent, learn_alone, settle,
+    KEY_LASTS, Till, give_up_unsent, learn_alone, settle,
     start::{Wanted, begun},
 };
 use crate::{
@@ -25,10 +25,6 @@ use crate::{
 /// After this Stripe is asked again where it is not known what came of it.
 const ASK_AFTER: TimeDelta = TimeDelta::minutes(1);
 
-/// Stripe knows a key for a day. After this nothing is asked under it again, which might be a second payment: one that was
-/// made was heard of by then.
-const KEY_LASTS: TimeDelta = TimeDelta::hours(23);
-
 /// Notes a purchase of a pack of the catalog, in the caller's transaction. [`go_on`] pays it.
 ///
 /// # Errors
@@ -46,32 +42,46 @@ pub async fn note(
 }
 
 /// Has it paid, unless it is over, or finds out how it stands. That its card was declined is no error: then it has failed.
+/// Where it is turned off before the card is charged, it is given up.
+///
+/// # Errors
+/// Also where Stripe refuses what has nothing to do with the card: the same may be asked again.
 pub async fn go_on(state: &AppState, till: &dyn Till, purchase: &Purchase) -> Result<(), Error> {
     if purchase.state != PurchaseState::Pending || purchase.mode != state.stripe.mode() {
         return Ok(());
     }
-    let answer = match &purchase.payment_intent {
-        Some(payment_intent) => till.intent(payment_intent).await,
-        None if purchase.created_at + KEY_LASTS <= state.clock.now() => {
-            return give_up_unsent(state, purchase.id).await;
-        }
-        None => match card_of(state, till, purchase).await? {
-            Some((customer, card)) => till.charge(purchase, &customer, &card).await,
-            None => return fail(state, purchase.id).await,
-        },
+    if let Some(payment_intent) = &purchase.payment_intent {
+        let intent = till.intent(payment_intent).await?;
+        return learn_alone(state, About::Intent(intent)).await;
+    }
+    if purchase.created_at + KEY_LASTS <= state.clock.now() {
+        return give_up_unsent(state, purchase.id).await;
+    }
+    let Some((customer, kept)) = card_of(state, till, purchase).await? else {
+        return fail(state, purchase.id).await;
     };
-    match answer {
+    let mut conn = state.pool.acquire().await?;
+    let noted = purchases::note_card(&mut conn, purchase.id, &kept).await?;
+    // Not kept from others while Stripe answers.
+    drop(conn);
+    let Some(card) = noted else { return give_up_unsent(state, purchase.id).await };
+    match till.charge(purchase, &customer, &card).await {
         Ok(intent) => learn_alone(state, About::Intent(intent)).await,
-        // Nobody knows whether it was made; the same key may ask again.
-        Err(error @ stripe::Error::Unreachable(_)) => Err(error.into()),
-        Err(error) => {
+        Err(error) if is_of_the_card(&error) => {
             tracing::warn!(purchase = %purchase.id, %error, "an automatic purchase was not paid");
             fail(state, purchase.id).await
         }
+        // Nobody knows whether it was made, or our key may not at the moment; the same key may ask again.
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Whose card is charged, and which: the one that is noted, or the one that is kept now.
+/// Whether it is the card, or its customer, that can't be charged, rather than we who may not, or not now.
+fn is_of_the_card(error: &stripe::Error) -> bool {
+    matches!(error, stripe::Error::Declined { .. } | stripe::Error::Refused { status: 400 | 402 | 404, .. })
+}
+
+/// Whose card is to be charged, and which: the one that is noted, or the one that is kept now.
 async fn card_of(
     state: &AppState,
     till: &dyn Till,
@@ -81,19 +91,16 @@ async fn card_of(
     let Some(customer) = stripe_customers::of(&mut conn, purchase.mode, purchase.account).await? else {
         return Ok(None);
     };
+    drop(conn);
     if let Some(card) = &purchase.card {
         return Ok(Some((customer, card.clone())));
     }
-    // Not kept from others while Stripe answers.
-    drop(conn);
-    let card = match till.kept_card(&customer).await {
-        Ok(Some(card)) => card,
+    match till.kept_card(&customer).await {
+        Ok(card) => Ok(card.map(|card| (customer, card))),
         // The customer may be gone.
-        Ok(None) | Err(stripe::Error::Refused { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let mut conn = state.pool.acquire().await?;
-    Ok(Some((customer, purchases::note_card(&mut conn, purchase.id, &card).await?)))
+        Err(error) if is_of_the_card(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Notes that it was not paid.

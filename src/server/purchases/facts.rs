@@ -31,22 +31,29 @@ pub async fn checkout(
     let Some(purchase) = purchases::lock(conn, id).await? else {
         return Ok(Applied::ignored("there is no such purchase"));
     };
-    if !is_of(state, conn, &purchase, checkout).await? {
-        return Ok(Applied::ignored("it is not the purchase’s session, or of another customer"));
-    }
-    let paid = match (checkout.payment, &checkout.total) {
-        (Payment::Paid, Some(total)) => Some(paid(told_at, total)),
+    let total = match (checkout.payment, &checkout.total) {
+        (Payment::Paid, Some(total)) => Some(total),
         (Payment::Paid, None) => {
             return Err(Error::internal("a session was paid, and does not say how much"));
         }
         _ => None,
     };
+    let pays = Pays {
+        what: "session",
+        id: &checkout.id,
+        known: purchase.session.as_deref(),
+        customer: checkout.customer.as_deref(),
+        paid: total,
+    };
+    if !is_of(state, conn, &purchase, pays).await? {
+        return Ok(Applied::ignored("it is not the purchase’s session, or of another customer"));
+    }
     let when = |payment| (checkout.payment == payment).then_some(told_at);
     let told = Told {
         session: Some(&checkout.id),
         payment_intent: checkout.payment_intent.as_deref(),
         subscription: checkout.subscription.as_deref(),
-        paid,
+        paid: total.map(|total| paid(told_at, total)),
         failed_at: when(Payment::Failed),
         expired_at: when(Payment::Expired),
     };
@@ -54,35 +61,45 @@ pub async fn checkout(
     settle::purchase(state, conn, id).await
 }
 
-/// Whether a session is the one of its purchase, and its customer that of the account. What is paid all the same is for
-/// an admin to see to.
+/// Something of Stripe's that pays a purchase, or would: its session, or its payment where it has no page.
+struct Pays<'a> {
+    what: &'static str,
+    id: &'a str,
+    /// The one of the purchase, where that is known already.
+    known: Option<&'a str>,
+    customer: Option<&'a str>,
+    /// What was paid, if it was.
+    paid: Option<&'a Money>,
+}
+
+/// Whether it is the one of its purchase, and its customer that of the account. What is paid all the same is for an
+/// admin to see to.
 async fn is_of(
     state: &AppState,
     conn: &mut PgConnection,
     purchase: &Purchase,
-    checkout: &Checkout,
+    pays: Pays<'_>,
 ) -> Result<bool, Error> {
     let ours = stripe_customers::of(conn, purchase.mode, purchase.account).await?;
-    let is_another = |known: &Option<String>, told: Option<&String>| {
-        known.as_ref().zip(told).is_some_and(|(known, told)| known != told)
-    };
-    let kind = if is_another(&purchase.session, Some(&checkout.id)) {
-        "another_session"
-    } else if is_another(&ours, checkout.customer.as_ref()) {
-        "another_customer"
+    let is_another =
+        |known: Option<&str>, told: Option<&str>| known.zip(told).is_some_and(|(known, told)| known != told);
+    let kind = if is_another(pays.known, Some(pays.id)) {
+        format!("another_{}", pays.what)
+    } else if is_another(ours.as_deref(), pays.customer) {
+        "another_customer".to_owned()
     } else {
         return Ok(true);
     };
-    if checkout.payment == Payment::Paid {
-        let total = checkout.total.as_ref();
+    if let Some(paid) = pays.paid {
         let what = format!(
-            "session {} of customer {} paid {} for purchase {}",
-            checkout.id,
-            checkout.customer.as_deref().unwrap_or("unknown"),
-            total.map_or_else(|| "nothing".to_owned(), |total| money(total.minor, &total.currency)),
+            "{} {} of customer {} paid {} for purchase {}",
+            pays.what,
+            pays.id,
+            pays.customer.unwrap_or("unknown"),
+            money(paid.minor, &paid.currency),
             name_of(purchase.id),
         );
-        differ(state, conn, kind, &checkout.id, what).await?;
+        differ(state, conn, &kind, pays.id, what).await?;
     }
     Ok(false)
 }
@@ -102,17 +119,20 @@ pub async fn intent(
     if !purchase.is_automatic {
         return Ok(Applied::ignored("it is paid on a page, which tells of it"));
     }
-    if purchase.payment_intent.as_ref().is_some_and(|known| *known != intent.id) {
-        if intent.payment == Payment::Paid {
-            let paid = money(intent.total.minor, &intent.total.currency);
-            let what = format!("it paid {paid} for purchase {}, which has another", name_of(id));
-            differ(state, conn, "another_payment", &intent.id, what).await?;
-        }
-        return Ok(Applied::ignored("it is not the purchase’s payment"));
+    let total = (intent.payment == Payment::Paid).then_some(&intent.total);
+    let pays = Pays {
+        what: "payment",
+        id: &intent.id,
+        known: purchase.payment_intent.as_deref(),
+        customer: intent.customer.as_deref(),
+        paid: total,
+    };
+    if !is_of(state, conn, &purchase, pays).await? {
+        return Ok(Applied::ignored("it is not the purchase’s payment, or of another customer"));
     }
     let told = Told {
         payment_intent: Some(&intent.id),
-        paid: (intent.payment == Payment::Paid).then(|| paid(told_at, &intent.total)),
+        paid: total.map(|total| paid(told_at, total)),
         failed_at: (intent.payment == Payment::Failed).then_some(told_at),
         ..Told::default()
     };

@@ -38,6 +38,10 @@ use super::{
 };
 use crate::domain::{AccountId, PurchaseState};
 
+/// Stripe knows a key for a day. After this nothing is asked under it again, which might be a second payment or refund: one
+/// that was made was heard of by then.
+const KEY_LASTS: TimeDelta = TimeDelta::hours(23);
+
 /// What applying an event came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -91,9 +95,11 @@ async fn learn_alone(state: &AppState, about: About) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives up a purchase that nobody was sent to pay: it is not known whether Stripe was ever asked for its page.
+/// Gives up a purchase that nobody was sent to pay: it is not known whether Stripe was ever asked for its page, or for its
+/// payment.
 pub async fn give_up_unsent(state: &AppState, purchase: Uuid) -> Result<(), Error> {
-    give_up(state, purchase, |known| known.session.is_none(), None).await
+    let is_unsent = |known: &Purchase| known.session.is_none() && known.payment_intent.is_none();
+    give_up(state, purchase, is_unsent, None).await
 }
 
 /// Gives up a purchase of which Stripe has not said for weeks what became of it. One that is paid all the same still

@@ -1,11 +1,10 @@
 //! Refunds that admins start: what would go with the money, and the refund itself. It is noted before Stripe is asked, and
 //! Stripe's key is made of it, so that the same refund is never made twice.
 
-use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Till, invoices, learn_alone, settle::facts_of, start::find};
+use super::{KEY_LASTS, Till, invoices, learn_alone, settle::facts_of, start::find};
 use crate::{
     domain::{
         Amount, Credits, IdempotencyKey, LotNumber, UserId, WhenSpent,
@@ -24,10 +23,6 @@ use crate::{
         stripe::{self, About},
     },
 };
-
-/// Stripe knows a key for a day. After this nothing is asked under it again, which might be a second refund: one that was
-/// made was heard of by then.
-const KEY_LASTS: TimeDelta = TimeDelta::hours(23);
 
 /// A payment that may be refunded: of a pack its only one, of a plan that of an invoice, by Stripe's id.
 #[derive(Clone, Copy, Debug)]

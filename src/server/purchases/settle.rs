@@ -44,7 +44,7 @@ pub async fn purchase(state: &AppState, conn: &mut PgConnection, id: Uuid) -> Re
         if purchase.lot.is_none() && facts.paid.is_some() {
             give(state, conn, &mut purchase).await?;
         }
-        if purchase.saves_card && facts.paid.is_some() {
+        if purchase.saves_card && purchase.is_paid_as_agreed() {
             top_ups::turn_on(conn, id, state.clock.now()).await?;
         }
         if let Some(lot) = purchase.lot {

@@ -52,17 +52,17 @@ fn go_on_at_main() {
 fn Banner(warning: WarningView) -> impl IntoView {
     let level = match warning {
         WarningView::Empty => "empty",
-        WarningView::TopUpPaused => "paused",
+        WarningView::TopUpPaused(_) => "paused",
         WarningView::Low { .. } => "low",
         WarningView::Lapsing { .. } => "lapsing",
     };
     let words = warning.words();
     let path = use_location().pathname;
     // Not on the page that it leads to.
-    let (page, led) = if warning == WarningView::TopUpPaused { SETTINGS } else { CREDITS };
+    let (page, led) = if matches!(warning, WarningView::TopUpPaused(_)) { SETTINGS } else { CREDITS };
     let link = move || (path.get() != page).then(|| view! { <a href=page>{led}</a> });
     let dismissal = match warning {
-        WarningView::Empty | WarningView::TopUpPaused => None,
+        WarningView::Empty | WarningView::TopUpPaused(_) => None,
         WarningView::Low { seen, .. } => Some((false, seen)),
         WarningView::Lapsing { seen, .. } => Some((true, seen)),
     };

@@ -94,9 +94,8 @@ pub async fn session() -> Result<FrameView, Problem> {
         let return_url = state.auth.return_url(&caller.session).await?;
         let now = state.clock.now();
         let mut member = MemberView::of(user.name, return_url, is_admin, &account, &standing, &catalog, now);
-        if top_ups::is_paused(state, user.account).await? {
-            member.warnings.push(WarningView::TopUpPaused);
-        }
+        let paused = top_ups::paused(state, user.account).await?;
+        member.warnings.extend(paused.map(WarningView::TopUpPaused));
         Ok(frame(Some(member)))
     })
     .await

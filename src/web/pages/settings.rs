@@ -4,6 +4,7 @@ use leptos::{either::Either, prelude::*};
 use leptos_router::hooks::use_query_map;
 
 use crate::{
+    domain::top_up::PausedBy,
     problem::Problem,
     text,
     views::{TopUpStateView, TopUpView},
@@ -124,7 +125,13 @@ fn Standing(state: TopUpStateView) -> impl IntoView {
             checkout,
         ),
         TopUpStateView::On => (NoticeKind::Success, "It is on.", None),
-        TopUpStateView::Paused => (
+        TopUpStateView::Paused(PausedBy::MoneyBack) => (
+            NoticeKind::Danger,
+            "It is paused: the money of the last top-up went back. Nothing is bought until you turn it on again, with this \
+             card or with another one.",
+            None,
+        ),
+        TopUpStateView::Paused(PausedBy::Declines) => (
             NoticeKind::Danger,
             "It is paused: your card was declined twice in a row. Nothing is bought until you turn it on again, with this \
              card or with another one.",
@@ -172,10 +179,10 @@ fn Form(top_up: TopUpView) -> impl IntoView {
     let invalid = |problem: Signal<Option<Problem>>| move || problem.read().is_some().then_some("true");
     let main = match state {
         TopUpStateView::On | TopUpStateView::NotSold => "Save",
-        TopUpStateView::Paused => "Turn on again",
+        TopUpStateView::Paused(_) => "Turn on again",
         TopUpStateView::Off | TopUpStateView::Waiting { .. } => "Turn on",
     };
-    let other_card = (state == TopUpStateView::Paused).then(|| {
+    let other_card = matches!(state, TopUpStateView::Paused(_)).then(|| {
         view! {
             <button class="button" name="card" value="new">
                 "Buy the pack with another card, and turn on"

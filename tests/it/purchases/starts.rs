@@ -11,7 +11,7 @@ use scrip::{
         jobs::pending::step,
         purchases::start::{self, NewPurchase, PENDING_MAX, Wanted},
         store::{
-            purchases::{Item, Purchase},
+            purchases::{Item, Purchase, page},
             stripe_customers,
         },
         stripe::{About, Invoice, InvoiceReason, Payment, Subscribed, Subscription},
@@ -56,7 +56,7 @@ fn studio() -> PlanKey {
     PlanKey::try_from("studio".to_owned()).unwrap()
 }
 
-fn problem(answer: Result<Purchase, Error>) -> Problem {
+fn problem<T: std::fmt::Debug>(answer: Result<T, Error>) -> Problem {
     match answer {
         Err(Error::Problem(problem)) => problem,
         other => panic!("{other:?}"),
@@ -313,6 +313,40 @@ async fn what_stripe_never_says_anything_of_is_given_up_and_still_counts_when_it
     shop.tell(&paid).await.unwrap();
     assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Paid);
     assert_eq!(shop.state.ledger.account(account).await.unwrap().balance().get(), 1_000);
+}
+
+#[sqlx::test]
+async fn what_stripe_could_not_be_asked_the_last_time_is_given_up_after_an_answer(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    let purchase = begin(&shop, &till, account).await.unwrap();
+    let mut now = Clock::default().now();
+    for _ in 0..60 {
+        now += TimeDelta::hours(7);
+        step(&shop.state, &till, now).await.unwrap();
+    }
+    till.is_away();
+    now += TimeDelta::hours(7);
+    assert_eq!(problem(step(&shop.state, &till, now).await), Problem::PaymentsUnavailable);
+    assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Pending);
+    step(&shop.state, &till, now + TimeDelta::hours(7)).await.unwrap();
+    assert_eq!(shop.purchase(purchase.id).await.state, PurchaseState::Expired);
+}
+
+#[sqlx::test]
+async fn what_nobody_was_sent_to_pay_is_given_up_by_the_clock_that_it_began_by(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    till.is_away();
+    assert_eq!(problem(begin(&shop, &till, account).await), Problem::PaymentsUnavailable);
+    let mut conn = shop.state.pool.acquire().await.unwrap();
+    let id = page(&mut conn, None, None, 1).await.unwrap()[0].id;
+    let machine = Clock::default().now();
+    step(&shop.state, &till, machine + TimeDelta::days(9)).await.unwrap();
+    assert_eq!(shop.purchase(id).await.state, PurchaseState::Pending, "its page may be open");
+    shop.clock.set(noon() + TimeDelta::hours(25));
+    step(&shop.state, &till, machine + TimeDelta::days(18)).await.unwrap();
+    assert_eq!(shop.purchase(id).await.state, PurchaseState::Expired);
 }
 
 #[sqlx::test]

@@ -3,21 +3,28 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use scrip::{
-    domain::{AccountId, PurchaseState, top_up::Attempt},
+    domain::{
+        AccountId, PurchaseState,
+        top_up::{Attempt, PausedBy},
+    },
     problem::Problem,
     server::{
         Error,
         clock::Clock,
         jobs::pending,
+        purchases::automatic,
         settings::{self, Sent, Typed},
-        store::{purchases as store, stripe_customers},
-        stripe::{About, Intent, Money, Payment},
+        store::{
+            purchases::{self as store, Purchase},
+            stripe_customers,
+        },
+        stripe::{About, Checkout, Intent, Money, Payment},
         top_ups, warnings,
     },
 };
 use sqlx::PgPool;
 
-use super::{Shop, Started, counter::Counter, customer_of, event};
+use super::{Shop, Started, counter::Counter, customer_of, event, usd};
 use crate::support::{grant, spend, state};
 
 /// Below ten credits, a thousand for 10.00, at most 25.00 a month.
@@ -54,6 +61,16 @@ impl Shop {
 
     async fn states(&self, account: AccountId) -> Vec<PurchaseState> {
         self.attempts(account).await.iter().map(|attempt| attempt.state).collect()
+    }
+
+    async fn paused(&self, account: AccountId) -> Option<PausedBy> {
+        top_ups::paused(&self.state, account).await.unwrap()
+    }
+
+    /// The purchase that was begun last.
+    async fn last(&self, account: AccountId) -> Started {
+        let mut conn = self.state.pool.acquire().await.unwrap();
+        Started { account, id: store::page(&mut conn, None, None, 1).await.unwrap()[0].id }
     }
 
     async fn available(&self, account: AccountId) -> i64 {
@@ -132,9 +149,7 @@ async fn however_often_and_in_whatever_order_stripe_tells_of_it_the_credits_come
         (shop.available(account).await, shop.states(account).await),
         (0, vec![PurchaseState::Pending])
     );
-    let mut conn = shop.state.pool.acquire().await.unwrap();
-    let id = store::page(&mut conn, None, None, 1).await.unwrap()[0].id;
-    let started = Started { account, id };
+    let started = shop.last(account).await;
     let paid = event("payment_intent.succeeded", About::Intent(started.intent(Payment::Paid)));
     let declined = event("payment_intent.payment_failed", About::Intent(started.intent(Payment::Failed)));
     let charge = started.charge("charge.succeeded", 0);
@@ -156,16 +171,17 @@ async fn what_was_paid_otherwise_than_agreed_or_twice_brings_nothing_and_is_note
     let (shop, till) = (Shop::open(pool).await, Counter::default());
     let account = shop.on(&till, Payment::Unpaid).await;
     shop.step(&till).await;
-    let mut conn = shop.state.pool.acquire().await.unwrap();
-    let id = store::page(&mut conn, None, None, 1).await.unwrap()[0].id;
-    let paid = Started { account, id }.intent(Payment::Paid);
+    let paid = shop.last(account).await.intent(Payment::Paid);
     let another = Intent { id: "pi_another".to_owned(), ..paid.clone() };
+    let stranger = Intent { customer: Some("cus_2".to_owned()), ..paid.clone() };
     let euros = Money { minor: 1_000, currency: "eur".to_owned() };
-    for intent in [another, Intent { total: euros, ..paid }] {
+    for intent in [another, stranger, Intent { total: euros, ..paid }] {
         shop.tell(&event("payment_intent.succeeded", About::Intent(intent))).await.unwrap();
     }
     assert_eq!(shop.available(account).await, 0);
-    assert_eq!(shop.differences().await, ["another_payment", "amount_differs"]);
+    let mut found = shop.differences().await;
+    found.sort();
+    assert_eq!(found, ["amount_differs", "another_customer", "another_payment"]);
 }
 
 #[sqlx::test]
@@ -234,12 +250,12 @@ async fn two_declines_in_a_row_pause_it_and_say_so_until_it_is_turned_on_again(p
     let (shop, till) = (Shop::open(pool).await, Counter::default());
     let account = shop.on(&till, Payment::Failed).await;
     assert_eq!(shop.step(&till).await, 1);
-    assert!(!top_ups::is_paused(&shop.state, account).await.unwrap());
+    assert_eq!(shop.paused(account).await, None);
     shop.wait(59);
     assert_eq!(shop.step(&till).await, 0, "an hour between two attempts");
     shop.wait(1);
     assert_eq!(shop.step(&till).await, 1);
-    assert!(top_ups::is_paused(&shop.state, account).await.unwrap());
+    assert_eq!(shop.paused(account).await, Some(PausedBy::Declines));
     shop.wait(24 * 60);
     assert_eq!(shop.step(&till).await, 0);
     assert_eq!(shop.states(account).await, [PurchaseState::Failed; 2]);
@@ -247,9 +263,90 @@ async fn two_declines_in_a_row_pause_it_and_say_so_until_it_is_turned_on_again(p
 
     till.keeps_card(Payment::Paid);
     assert_eq!(shop.set(&till, account, sent(1)).await.unwrap(), "/settings?saved");
-    assert!(!top_ups::is_paused(&shop.state, account).await.unwrap());
+    assert_eq!(shop.paused(account).await, None);
     assert_eq!(shop.step(&till).await, 1);
     assert_eq!(shop.available(account).await, 1_000);
+}
+
+#[sqlx::test]
+async fn after_its_money_went_back_a_card_is_not_charged_again(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.on(&till, Payment::Paid).await;
+    shop.step(&till).await;
+    shop.tell(&shop.last(account).await.charge("charge.refunded", 1_000)).await.unwrap();
+    assert_eq!(shop.paused(account).await, Some(PausedBy::MoneyBack));
+    shop.wait(24 * 60);
+    assert_eq!((shop.available(account).await, shop.step(&till).await), (0, 0));
+    shop.set(&till, account, sent(1)).await.unwrap();
+    assert_eq!(shop.step(&till).await, 1, "its holder wants it");
+}
+
+#[sqlx::test]
+async fn a_payment_that_comes_through_late_ends_the_pause_by_itself(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.on(&till, Payment::Failed).await;
+    for _ in 0..2 {
+        assert_eq!(shop.step(&till).await, 1);
+        shop.wait(60);
+    }
+    assert_eq!((shop.step(&till).await, shop.paused(account).await), (0, Some(PausedBy::Declines)));
+    let late = About::Intent(shop.last(account).await.intent(Payment::Paid));
+    shop.tell(&event("payment_intent.succeeded", late)).await.unwrap();
+    shop.spend_all(account, "spent").await;
+    till.keeps_card(Payment::Paid);
+    assert_eq!(shop.step(&till).await, 1);
+}
+
+#[sqlx::test]
+async fn who_turns_it_off_is_not_charged_for_what_was_noted_before(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.on(&till, Payment::Paid).await;
+    // The card is not known, and no charge is asked for.
+    till.is_away();
+    assert_eq!(problem(top_ups::step(&shop.state, &till).await), Problem::PaymentsUnavailable);
+    assert_eq!(shop.states(account).await, [PurchaseState::Pending]);
+    settings::turn_off_top_up(&shop.state, account).await.unwrap();
+    pending::step(&shop.state, &till, Clock::default().now() + TimeDelta::minutes(2)).await.unwrap();
+    assert_eq!((shop.states(account).await, till.times_asked("charge")), (vec![PurchaseState::Expired], 0));
+}
+
+#[sqlx::test]
+async fn what_our_key_may_not_do_is_not_the_cards_fault(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.on(&till, Payment::Unpaid).await;
+    let mut minutes = 0;
+    for refused in ["card", "charge", "intent"] {
+        till.kept().refused = Some(refused.to_owned());
+        let trouble = if minutes == 0 {
+            top_ups::step(&shop.state, &till).await.unwrap().trouble
+        } else {
+            let now = Clock::default().now() + TimeDelta::minutes(minutes);
+            pending::step(&shop.state, &till, now).await.unwrap().trouble
+        };
+        assert!(trouble.is_some_and(|trouble| trouble.contains("This key may not.")), "{refused}");
+        assert_eq!(shop.states(account).await, [PurchaseState::Pending], "{refused}");
+        minutes += 60;
+        if refused == "charge" {
+            till.kept().refused = None;
+            let now = Clock::default().now() + TimeDelta::minutes(minutes);
+            assert_eq!(pending::step(&shop.state, &till, now).await.unwrap().things, 1);
+            minutes += 60;
+        }
+    }
+}
+
+#[sqlx::test]
+async fn what_is_with_the_bank_by_now_is_not_given_up_as_never_asked_for(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.on(&till, Payment::Unpaid).await;
+    shop.step(&till).await;
+    let known = shop.purchase(shop.last(account).await.id).await;
+    assert!(known.payment_intent.is_some());
+    shop.wait(24 * 60);
+    // As somebody read it before the bank had it.
+    let before = Purchase { payment_intent: None, ..known };
+    automatic::go_on(&shop.state, &till, &before).await.unwrap();
+    assert_eq!(shop.states(account).await, [PurchaseState::Pending]);
 }
 
 #[sqlx::test]
@@ -343,6 +440,21 @@ async fn where_no_card_is_kept_it_is_on_once_the_first_pack_is_paid(pool: PgPool
 }
 
 #[sqlx::test]
+async fn a_first_pack_that_was_paid_otherwise_than_agreed_turns_nothing_on(pool: PgPool) {
+    let (shop, till) = (Shop::open(pool).await, Counter::default());
+    let account = shop.account().await;
+    shop.set(&till, account, sent(0)).await.unwrap();
+    let session = shop.last(account).await.session(Payment::Paid);
+    let cheap = Checkout { total: Some(usd(1)), ..session };
+    shop.tell(&event("checkout.session.completed", About::Checkout(cheap))).await.unwrap();
+    till.keeps_card(Payment::Paid);
+    assert!(!top_ups::look(&shop.state, &till, account).await.unwrap());
+    let again = shop.set(&till, account, Sent { has_new_card: true, ..sent(1) }).await;
+    assert_eq!(problem(again), Problem::ChangedMeanwhile, "the same form as before");
+    assert!(!top_ups::look(&shop.state, &till, account).await.unwrap());
+}
+
+#[sqlx::test]
 async fn what_is_typed_in_is_checked_field_by_field(pool: PgPool) {
     let (shop, till) = (Shop::open(pool).await, Counter::default());
     let account = shop.account().await;
@@ -395,5 +507,6 @@ async fn what_is_changed_while_it_is_on_stays_on_and_a_pause_is_not_ended_by_tim
     assert_eq!(shop.step(&till).await, 0, "an hour between two attempts, whatever is changed");
     shop.wait(30);
     shop.step(&till).await;
-    assert!(top_ups::is_paused(&shop.state, account).await.unwrap(), "the first decline still counts");
+    let paused = shop.paused(account).await;
+    assert_eq!(paused, Some(PausedBy::Declines), "the first decline still counts");
 }

@@ -44,16 +44,25 @@ pub async fn attempts(
     .collect()
 }
 
-/// Notes the card that is charged, unless one is noted already; returns the one that is.
-pub async fn note_card(conn: &mut PgConnection, id: Uuid, card: &str) -> sqlx::Result<String> {
+/// Notes the card that is charged, unless one is noted already; returns the one that is. `None`: none may be charged, since
+/// the purchase is over, or its holder has turned top-up off.
+pub async fn note_card(conn: &mut PgConnection, id: Uuid, card: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         r#"update purchases
            set card = coalesce(card, $2)
            where id = $1
+             and state = 'pending'
+             and exists (
+                 select
+                 from top_ups
+                 where top_ups.account_id = purchases.account_id
+                   and top_ups.mode = purchases.mode
+                   and top_ups.on_since is not null
+             )
            returning card as "card!""#,
         id,
         card,
     )
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await
 }

@@ -131,7 +131,7 @@ pub async fn to_ask(
 }
 
 /// Notes when Stripe is asked next about one that is still pending.
-pub async fn ask_again(pool: &PgPool, id: Uuid, ask_at: Option<DateTime<Utc>>) -> sqlx::Result<()> {
+pub async fn ask_again(pool: &PgPool, id: Uuid, ask_at: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query!(
         "update purchases
          set ask_at = $2,
