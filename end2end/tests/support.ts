@@ -104,7 +104,7 @@ export const alert = (within: Page | Locator, words: string | RegExp) =>
   within.getByRole("alert").filter({ hasText: words });
 
 export async function expectBalance(page: Page, credits: number) {
-  await expect(badge(page)).toHaveAccessibleName(new RegExp(`^${credits} credits? available`));
+  await expect(badge(page)).toHaveAccessibleName(new RegExp(`^${credits.toLocaleString("en-US")} credits? available`));
 }
 
 // --- people ---------------------------------------------------------------------------------------------------------

@@ -81,7 +81,8 @@ fn Rows(rows: Vec<PurchaseRowView>) -> impl IntoView {
                     {price}
                 </td>
                 <td role="cell" class="quiet">
-                    {holder} " " <code>{account}</code>
+                    <p>{holder}</p>
+                    <code>{account}</code>
                 </td>
             </tr>
         }
