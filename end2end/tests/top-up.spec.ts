@@ -71,8 +71,8 @@ test("whoever turns it on buys one pack, and the next one comes by itself", asyn
   await expectBalance(page, 60);
   await host(page.request, server, "POST", "/spends", { account: await payer(page), amount: 57 });
   await comesTo(page, "/history", "Small pack, by automatic top-up");
-  await expectBalance(page, 53);
   await open(page, "/settings");
+  await expectBalance(page, 53);
   await expect(page.getByRole("definition").first()).toHaveText("$21.00 of $30.00");
   await expect(page.getByRole("definition").last()).toContainText("$9.00 Paid");
 

@@ -91,7 +91,7 @@ fn Rows(events: Vec<EventView>) -> impl IntoView {
                     <DateTime at=received />
                 </td>
                 <th scope="row" role="rowheader">
-                    {kind}
+                    <code>{kind}</code>
                     " "
                     <span class="tag" data-state=state>
                         {words}
